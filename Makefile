@@ -1,0 +1,114 @@
+# nsshell: build, install, test. See README.md.
+#
+#   make                  build the product
+#   sudo make install     PREFIX=/usr DESTDIR= PAMDIR=(where pam_unix.so lies)
+#   sudo make uninstall
+#   sudo make demo        two logins, side by side, without and with nsshell
+#   sudo make test        everything that can be checked
+#   sudo make bench       what a session costs
+#   make lint | deps | clean
+
+PREFIX  ?= /usr
+DESTDIR ?=
+BINDIR     = $(PREFIX)/bin
+SBINDIR    = $(PREFIX)/sbin
+LIBEXECDIR = $(PREFIX)/libexec/nsshell
+DOCDIR     = $(PREFIX)/share/doc/nsshell
+PAMDIR    ?= $(shell packaging/pam-dir)
+# pam-auth-update reads no other directory, whatever the prefix; systems without it get no file
+PAMCONFIGS ?= $(wildcard /usr/share/pam-configs)
+
+TARGET_DIR    := $(abspath $(or $(CARGO_TARGET_DIR),target))
+NSSHELL_BUILD ?= $(TARGET_DIR)/release
+PROGRAMS       = session-init nsshell nsctl
+
+# Under sudo the toolchain is the invoking user's, and so must the files of the build be: what root
+# left in target/ that user could neither rebuild nor delete. Only the tests themselves run as root.
+INVOKER := $(filter-out root,$(SUDO_USER))
+ifneq ($(INVOKER),)
+  INVOKER := $(shell runuser -u $(INVOKER) -- test -w . && echo $(INVOKER))
+endif
+OWNER_HOME := $(if $(INVOKER),$(shell getent passwd $(INVOKER) | cut -d: -f6),$(HOME))
+# sudo cuts PATH and the environment: look where rustup and its container images put things
+RUST_HOME  := $(if $(RUSTUP_HOME),,$(if $(wildcard $(OWNER_HOME)/.rustup),,$(wildcard /usr/local/rustup)))
+RUST_ENV   := HOME='$(OWNER_HOME)' \
+  PATH='$(PATH):$(or $(CARGO_HOME),$(OWNER_HOME)/.cargo)/bin:/usr/local/cargo/bin' \
+  $(if $(RUST_HOME),RUSTUP_HOME='$(RUST_HOME)') \
+  NSSHELL_LIBEXECDIR='$(LIBEXECDIR)' NSSHELL_BINDIR='$(BINDIR)'
+# as the owner of the files, and as who runs make
+CARGO         = $(if $(INVOKER),runuser -u $(INVOKER) -- )env $(RUST_ENV) cargo
+CARGO_AS_ROOT = env $(RUST_ENV) NSSHELL_BUILD='$(NSSHELL_BUILD)' cargo
+
+# says what is run without the environment, which is long
+cargo = echo 'cargo $(1)'; $(CARGO) $(1)
+
+.PHONY: all build install install-files uninstall test test-install bench demo lint deps clean need-cargo
+.NOTPARALLEL:
+
+all: build
+
+need-cargo:
+	@$(CARGO) --version >/dev/null 2>&1 || { \
+	  echo 'make: no cargo; install Rust 1.88 or later for $(or $(INVOKER),this user)' >&2; exit 1; }
+
+# The module by itself: built together with the rest, it would get the features, and so the code,
+# that the others want of the crates they share, and it lives in sshd.
+build: need-cargo
+	@$(call cargo,build --release --locked -p pam_nsshell)
+	@$(call cargo,build --release --locked --bins -p nsshell-session -p nsshell -p nsctl)
+
+install: build install-files
+	@[ -n '$(DESTDIR)' ] || packaging/shells add '$(BINDIR)/nsshell'
+	@echo 'installed; nothing has changed for any login yet: see $(DOCDIR)/pam.d-example'
+
+install-files:
+	@[ -n '$(PAMDIR)' ]
+	install -D -m 644 '$(NSSHELL_BUILD)/libpam_nsshell.so' '$(DESTDIR)$(PAMDIR)/pam_nsshell.so'
+	install -D -m 755 '$(NSSHELL_BUILD)/session-init' '$(DESTDIR)$(LIBEXECDIR)/session-init'
+	install -D -m 755 '$(NSSHELL_BUILD)/nsshell' '$(DESTDIR)$(BINDIR)/nsshell'
+	install -D -m 755 '$(NSSHELL_BUILD)/nsctl' '$(DESTDIR)$(SBINDIR)/nsctl'
+	install -D -m 644 packaging/nsshell.toml '$(DESTDIR)$(DOCDIR)/nsshell.toml.example'
+	install -D -m 644 packaging/pam.d-example '$(DESTDIR)$(DOCDIR)/pam.d-example'
+	$(if $(PAMCONFIGS),install -D -m 644 packaging/pam-config '$(DESTDIR)$(PAMCONFIGS)/nsshell')
+	install -d -m 755 '$(DESTDIR)/etc/nsshell'
+
+# A PAM line without its module locks everybody out, so does a login shell that is gone.
+uninstall:
+	@[ -n '$(DESTDIR)' ] || packaging/in-use '$(PAMDIR)' '$(BINDIR)/nsshell'
+	@[ -n '$(DESTDIR)' ] || packaging/shells remove '$(BINDIR)/nsshell'
+	rm -f '$(DESTDIR)$(PAMDIR)/pam_nsshell.so' '$(DESTDIR)$(LIBEXECDIR)/session-init' \
+	  '$(DESTDIR)$(BINDIR)/nsshell' '$(DESTDIR)$(SBINDIR)/nsctl' \
+	  '$(DESTDIR)$(DOCDIR)/nsshell.toml.example' '$(DESTDIR)$(DOCDIR)/pam.d-example' \
+	  $(if $(PAMCONFIGS),'$(DESTDIR)$(PAMCONFIGS)/nsshell')
+	for dir in '$(LIBEXECDIR)' '$(DOCDIR)' /etc/nsshell; do \
+	  rmdir '$(DESTDIR)'"$$dir" 2>/dev/null || true; done
+
+# A distribution's Rust may come without the two checkers: only CI insists on them.
+lint: need-cargo
+	@if $(CARGO) fmt --version >/dev/null && $(CARGO) clippy --version >/dev/null; then \
+	  $(call cargo,fmt --all --check) && \
+	  $(call cargo,clippy --workspace --all-targets --locked -- -D warnings); \
+	else echo 'skipped: format and lints, which need rustfmt and clippy'; [ '$(CI)' != true ]; fi
+	cc -O2 -Wall -Wextra -Werror -fsyntax-only tests/apps/pamapp.c
+	@for script in tests/*.sh tests/*/*.sh .ci/run; do bash -n "$$script" || exit 1; done
+
+deps:
+	tests/deps.sh
+
+# Everything is compiled by the owner of the files first; root's cargo then finds it made.
+test: deps lint build
+	@$(call cargo,test --workspace --locked --no-run)
+	$(MAKE) --no-print-directory test-install
+	@echo 'cargo test --workspace --locked'; $(CARGO_AS_ROOT) test --workspace --locked
+
+test-install:
+	tests/install_test.sh '$(NSSHELL_BUILD)'
+
+bench: deps build
+	NSSHELL_BUILD='$(NSSHELL_BUILD)' tests/bench/bench.sh
+
+demo: deps build
+	NSSHELL_BUILD='$(NSSHELL_BUILD)' tests/demo.sh
+
+clean:
+	$(CARGO) clean

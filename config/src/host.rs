@@ -1,0 +1,128 @@
+//! What the host has to say: the only way in for facts that are not in the policy.
+
+use std::fmt;
+
+use crate::{Account, Error};
+
+/// The host as [`resolve`](crate::resolve) sees it. The engine asks the user database; a test
+/// answers from a table.
+pub trait Host {
+    /// Names of the account's groups, the primary one and the supplementary ones.
+    ///
+    /// # Errors
+    /// The user database does not answer. A rule may depend on it, so the login is refused.
+    fn groups(&self, account: &Account) -> Result<Vec<String>, Error>;
+
+    /// The account's subordinate ids of one kind (subuid(5), subgid(5)), in the order of the
+    /// source. None is an empty list, not an error.
+    ///
+    /// # Errors
+    /// The source cannot be read, or a line of this account makes no sense.
+    fn ranges(&self, account: &Account, kind: IdKind) -> Result<Vec<Range>, Error>;
+
+    /// The host name (gethostname(2)), without a trailing newline.
+    ///
+    /// # Errors
+    /// The kernel does not give it, or it is no text.
+    fn hostname(&self) -> Result<String, Error>;
+}
+
+/// User ids or group ids: they have maps and ranges of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IdKind {
+    /// user ids: uid_map, /etc/subuid
+    Uid,
+    /// group ids: gid_map, /etc/subgid
+    Gid,
+}
+
+impl IdKind {
+    /// The file that lists the subordinate ids of this kind.
+    #[must_use]
+    pub fn file(self) -> &'static str {
+        match self {
+            IdKind::Uid => "/etc/subuid",
+            IdKind::Gid => "/etc/subgid",
+        }
+    }
+
+    /// The usermod(8) option that gives a user more of them.
+    #[must_use]
+    pub fn usermod_option(self) -> &'static str {
+        match self {
+            IdKind::Uid => "--add-subuids",
+            IdKind::Gid => "--add-subgids",
+        }
+    }
+}
+
+impl fmt::Display for IdKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            IdKind::Uid => "uid",
+            IdKind::Gid => "gid",
+        })
+    }
+}
+
+/// A range of subordinate ids: the host's ids `start` to `start + count - 1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Range {
+    /// first id
+    pub start: u32,
+    /// how many
+    pub count: u32,
+}
+
+/// Why a range of subordinate ids is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RangeFault {
+    /// it contains id 0
+    Root,
+    /// it contains id 4294967295, the kernel's "no id"
+    NoId,
+    /// it goes on after the last id
+    TooLong,
+    /// it has no id
+    Empty,
+    /// it is not written as the manual page says: what is wrong with it
+    Malformed(&'static str),
+}
+
+impl fmt::Display for RangeFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RangeFault::Root => "contains id 0 and would give away the host's root",
+            RangeFault::NoId => "contains id 4294967295, which means no id at all",
+            RangeFault::TooLong => "goes past the last id, 4294967294",
+            RangeFault::Empty => "has no id in it (count 0)",
+            RangeFault::Malformed(why) => return write!(f, "is malformed: {why}"),
+        })
+    }
+}
+
+impl Range {
+    /// Refuses a range that must never get into an id map.
+    ///
+    /// # Errors
+    /// The first fault found.
+    pub fn check(self) -> Result<(), RangeFault> {
+        if self.count == 0 {
+            return Err(RangeFault::Empty);
+        }
+        if self.start == 0 {
+            return Err(RangeFault::Root);
+        }
+        match self.start.checked_add(self.count - 1) {
+            None => Err(RangeFault::TooLong),
+            Some(u32::MAX) => Err(RangeFault::NoId),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.start, self.count)
+    }
+}

@@ -1,0 +1,161 @@
+//! The plan of one session: plain data, the only thing that the engine reads.
+//!
+//! `nsctl explain --json` prints this value, `session-init` carries it out, and it lies as
+//! `/run/nsshell/plan` inside the session for `nsshell`. Nothing decides after the plan.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A kind of Linux namespace (namespaces(7)), by the name that policies use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Namespace {
+    /// mount_namespaces(7)
+    Mount,
+    /// ipc_namespaces(7): System V IPC and POSIX message queues
+    Ipc,
+    /// pid_namespaces(7)
+    Pid,
+    /// user_namespaces(7)
+    User,
+    /// uts_namespaces(7): the host name
+    Uts,
+    /// network_namespaces(7), with only loopback up
+    Net,
+    /// cgroup_namespaces(7)
+    Cgroup,
+    /// time_namespaces(7)
+    Time,
+}
+
+/// Who logs in, as the user database has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// login name
+    pub name: String,
+    /// user id on the host
+    pub uid: u32,
+    /// primary group id on the host
+    pub gid: u32,
+    /// home directory, absolute
+    pub home: PathBuf,
+    /// the login shell of the user database, absolute; empty means /bin/sh
+    pub shell: PathBuf,
+}
+
+/// How somebody logs in, as the PAM application tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// PAM service: "sshd", "login", "su", …
+    pub service: String,
+    /// PAM_TTY, if any: "ssh", "/dev/pts/3", …
+    pub tty: Option<String>,
+    /// PAM_RHOST, if any: a host name or an address
+    pub rhost: Option<String>,
+}
+
+/// Which rule chose the profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Matched {
+    /// the policy file, or "built-in policy"
+    pub file: String,
+    /// line of the rule in that file, from 1; 0: no rule matched, and root and systemd-user are
+    /// left alone then
+    pub line: usize,
+}
+
+/// One line of /proc/PID/uid_map or gid_map: `count` ids from `inside` are the host's from
+/// `outside` (user_namespaces(7)). Neither side ever reaches 4294967295.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdMapLine {
+    /// first id inside
+    pub inside: u32,
+    /// first id outside
+    pub outside: u32,
+    /// how many, at least 1
+    pub count: u32,
+}
+
+/// Both maps of a user namespace. Lines do not overlap on either side; at most 340 each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdMaps {
+    /// lines of uid_map
+    pub uid: Vec<IdMapLine>,
+    /// lines of gid_map
+    pub gid: Vec<IdMapLine>,
+}
+
+/// One mount of the host layer. They are made in the order of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Mount {
+    /// a procfs of the session's PID namespace on /proc
+    Proc,
+    /// an empty tmpfs
+    Tmpfs {
+        /// an existing directory, absolute, free of symbolic links
+        target: PathBuf,
+        /// permission bits of its root, such as 0o1777
+        mode: u32,
+        /// tmpfs(5)'s size= ("64m", "10%"); none: the kernel's default, half of the memory
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        size: Option<String>,
+        /// the target may be missing; then nothing is mounted
+        #[serde(default)]
+        optional: bool,
+    },
+    /// the mqueue file system of the session's IPC namespace on /dev/mqueue, if that exists
+    Mqueue,
+    /// a tmpfs on /run/user that holds one directory, the user's own runtime directory, empty:
+    /// it hides the user's systemd manager and bus, and everybody else's
+    RuntimeDir,
+}
+
+/// What is made for a confined session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionPlan {
+    /// the kinds of namespaces that are made; always has `Mount`
+    pub namespaces: BTreeSet<Namespace>,
+    /// both maps; present exactly if `namespaces` has `User`
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id_maps: Option<IdMaps>,
+    /// host name inside; present only if `namespaces` has `Uts`; none: the host's
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hostname: Option<String>,
+    /// mounts of the host layer, in order
+    pub mounts: Vec<Mount>,
+    /// seconds between SIGTERM and SIGKILL at the end of the session
+    pub grace: u32,
+    /// seconds that making the session may take before it is given up
+    pub timeout: u32,
+}
+
+/// The plan of one login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// whose session it is
+    pub account: Account,
+    /// how they log in
+    pub login: Login,
+    /// name of the profile
+    pub profile: String,
+    /// the rule that chose it
+    pub matched: Matched,
+    /// the real shell that nsshell becomes, absolute
+    pub shell: PathBuf,
+    /// the account phase refuses the user if their login shell is not nsshell; only ever true
+    /// for a plan with a user namespace, which nothing but nsshell enters
+    pub require_nsshell: bool,
+    /// what to make; none: the login stays as it is
+    pub session: Option<SessionPlan>,
+}
+
+impl SessionPlan {
+    /// Whether a namespace of this kind is made.
+    #[must_use]
+    pub fn has(&self, kind: Namespace) -> bool {
+        self.namespaces.contains(&kind)
+    }
+}

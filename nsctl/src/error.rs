@@ -1,0 +1,90 @@
+//! What can go wrong here, and how it is told.
+
+use std::path::PathBuf;
+use std::{fmt, io};
+
+use nsshell_config::printable;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// the host or the engine; may be the faults of a policy
+    Session(nsshell_session::Error),
+    /// the policy, or what it makes of a login
+    Config(nsshell_config::Error),
+    /// a file that was to be checked
+    Unreadable(PathBuf, io::Error),
+    /// a file that was to be checked is not text
+    NotText(PathBuf),
+    /// the policy is refused for whoever could change it, and has faults as well
+    UnsafeAndFaulty(nsshell_session::Error, nsshell_config::Error),
+    /// standard output or error is gone or full
+    Output(io::Error),
+    /// a value that JSON cannot hold
+    Json(serde_json::Error),
+}
+
+impl From<nsshell_session::Error> for Error {
+    fn from(error: nsshell_session::Error) -> Error {
+        match error {
+            nsshell_session::Error::Policy(error) => Error::Config(error),
+            other => Error::Session(other),
+        }
+    }
+}
+
+impl From<nsshell_config::Error> for Error {
+    fn from(error: nsshell_config::Error) -> Error {
+        Error::Config(error)
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Error {
+        Error::Output(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Session(error) => write!(f, "{error}"),
+            Error::Config(error) => write!(f, "{error}"),
+            Error::Unreadable(path, error) => {
+                write!(
+                    f,
+                    "cannot read {}: {error}",
+                    printable(&path.to_string_lossy())
+                )
+            }
+            Error::NotText(path) => {
+                write!(
+                    f,
+                    "{} is not UTF-8 text",
+                    printable(&path.to_string_lossy())
+                )
+            }
+            Error::UnsafeAndFaulty(error, faults) => write!(f, "{error}; {faults}"),
+            Error::Output(error) => write!(f, "cannot write the result: {error}"),
+            Error::Json(error) => write!(f, "cannot write the result as JSON: {error}"),
+        }
+    }
+}
+
+/// The error for a terminal: faults of a policy each with their source line, and every other
+/// error in one line with the program's name.
+pub(crate) fn report(error: &Error) -> String {
+    match error {
+        Error::Config(faults) if !faults.diagnostics().is_empty() => format!("{faults:#}"),
+        Error::UnsafeAndFaulty(error, faults) => format!("nsctl: {error}\n{faults:#}"),
+        other => format!("nsctl: {other}"),
+    }
+}
+
+/// Tells a failed writing of JSON apart from a value that JSON cannot hold.
+pub(crate) fn json(error: serde_json::Error) -> Error {
+    match error.io_error_kind() {
+        Some(kind) => Error::Output(kind.into()),
+        None => Error::Json(error),
+    }
+}

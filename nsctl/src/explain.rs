@@ -1,0 +1,265 @@
+//! `nsctl explain`: the plan of a login, for people or as the engine gets it.
+
+use std::io::Write;
+use std::path::Path;
+
+use nsshell_config::{IdMapLine, Login, Mount, Namespace, Plan, SessionPlan};
+
+use crate::cli::ExplainArguments;
+use crate::error::Error;
+use crate::{host, table};
+
+/// Prints the plan.
+pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<(), Error> {
+    let login = Login {
+        service: arguments.service.clone(),
+        tty: arguments.tty.clone(),
+        rhost: arguments.rhost.clone(),
+    };
+    let plan = host::plan(arguments.config.as_deref(), &arguments.user, &login)?;
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut *out, &plan).map_err(crate::error::json)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    for line in table::columns(&rows(&plan, &host::nsshell())) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// What is said about the plan: a name and a text, or further texts under the same name.
+fn rows(plan: &Plan, nsshell: &Path) -> Vec<Vec<String>> {
+    let mut rows = Rows::default();
+    let (account, login) = (&plan.account, &plan.login);
+    rows.say(
+        "user",
+        format!(
+            "{} (uid {}, gid {})",
+            account.name, account.uid, account.gid
+        ),
+    );
+    let mut how = format!("service {}", login.service);
+    for (name, value) in [("tty", &login.tty), ("from", &login.rhost)] {
+        if let Some(value) = value {
+            how += &format!(", {name} {value}");
+        }
+    }
+    rows.say("login", how);
+    rows.say(
+        "rule",
+        match plan.matched.line {
+            0 => "none; root and systemd-user are left alone then".to_owned(),
+            line => format!("{}:{line}", plan.matched.file),
+        },
+    );
+    rows.say("profile", plan.profile.clone());
+    if plan.require_nsshell {
+        let (is, wanted) = (account.shell.display(), nsshell.display());
+        rows.say(
+            "login shell",
+            format!("{is}; the login is refused if it is not {wanted}"),
+        );
+    }
+    rows.say("real shell", plan.shell.display().to_string());
+    match &plan.session {
+        None => rows.say("session", "none: the login stays as it is".to_owned()),
+        Some(session) => rows.session(session),
+    }
+    rows.0
+}
+
+#[derive(Default)]
+struct Rows(Vec<Vec<String>>);
+
+impl Rows {
+    fn say(&mut self, name: &str, text: String) {
+        self.0.push(vec![name.to_owned(), text]);
+    }
+
+    fn session(&mut self, session: &SessionPlan) {
+        let kinds: Vec<_> = session
+            .namespaces
+            .iter()
+            .map(|kind| name_of(*kind))
+            .collect();
+        self.say("namespaces", kinds.join(" "));
+        if session.has(Namespace::Uts) {
+            let outside = || "the host's".to_owned();
+            self.say(
+                "host name",
+                session.hostname.clone().unwrap_or_else(outside),
+            );
+        }
+        if let Some(maps) = &session.id_maps {
+            self.map("uid map", &maps.uid);
+            self.map("gid map", &maps.gid);
+        }
+        let mounts: Vec<_> = session.mounts.iter().map(mount_cells).collect();
+        self.table("mounts", &mounts);
+        let grace = session.grace;
+        self.say(
+            "grace",
+            format!("{grace} s from SIGTERM to SIGKILL at the end of the session"),
+        );
+        self.say(
+            "timeout",
+            format!("{} s to make the session", session.timeout),
+        );
+    }
+
+    fn map(&mut self, name: &str, lines: &[IdMapLine]) {
+        let head = ["inside", "outside", "count"].map(str::to_owned).to_vec();
+        let cells = |line: &IdMapLine| {
+            [line.inside, line.outside, line.count]
+                .map(|id| id.to_string())
+                .to_vec()
+        };
+        let table: Vec<_> = std::iter::once(head)
+            .chain(lines.iter().map(cells))
+            .collect();
+        self.table(name, &table);
+    }
+
+    /// A table of its own in the second column.
+    fn table(&mut self, name: &str, rows: &[Vec<String>]) {
+        for (at, line) in table::columns(rows).into_iter().enumerate() {
+            self.say(if at == 0 { name } else { "" }, line);
+        }
+    }
+}
+
+fn name_of(kind: Namespace) -> &'static str {
+    match kind {
+        Namespace::Mount => "mount",
+        Namespace::Ipc => "ipc",
+        Namespace::Pid => "pid",
+        Namespace::User => "user",
+        Namespace::Uts => "uts",
+        Namespace::Net => "net",
+        Namespace::Cgroup => "cgroup",
+        Namespace::Time => "time",
+    }
+}
+
+fn mount_cells(mount: &Mount) -> Vec<String> {
+    let (target, what) = match mount {
+        Mount::Proc => ("/proc".into(), "the session's processes".to_owned()),
+        Mount::Mqueue => (
+            "/dev/mqueue".into(),
+            "the session's message queues".to_owned(),
+        ),
+        Mount::RuntimeDir => (
+            "/run/user".into(),
+            "one empty runtime directory, the user's".to_owned(),
+        ),
+        Mount::Tmpfs {
+            target,
+            mode,
+            size,
+            optional,
+        } => {
+            let size = size
+                .as_ref()
+                .map(|size| format!(", size {size}"))
+                .unwrap_or_default();
+            let optional = if *optional {
+                ", if the host has it"
+            } else {
+                ""
+            };
+            let what = format!("empty, mode {mode:04o}{size}{optional}");
+            (target.display().to_string(), what)
+        }
+    };
+    vec![target, what]
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use nsshell_config::{Account, Error, Host, IdKind, Policy, Range, resolve};
+
+    struct Table;
+
+    impl Host for Table {
+        fn groups(&self, _: &Account) -> Result<Vec<String>, Error> {
+            Ok(vec![])
+        }
+        fn ranges(&self, _: &Account, _: IdKind) -> Result<Vec<Range>, Error> {
+            Ok(vec![Range {
+                start: 100_000,
+                count: 65536,
+            }])
+        }
+        fn hostname(&self) -> Result<String, Error> {
+            Ok("mill".to_owned())
+        }
+    }
+
+    fn explained(text: &str, name: &str, uid: u32) -> String {
+        let account = Account {
+            name: name.to_owned(),
+            uid,
+            gid: uid,
+            home: "/home".into(),
+            shell: "/bin/zsh".into(),
+        };
+        let (tty, rhost) = (Some("ssh".to_owned()), Some("192.0.2.1".to_owned()));
+        let login = Login {
+            service: "sshd".to_owned(),
+            tty,
+            rhost,
+        };
+        let policy = Policy::parse(text, "/etc/p.toml").unwrap();
+        let plan = resolve(&policy, &login, &account, &Table).unwrap();
+        table::columns(&rows(&plan, Path::new("/usr/bin/nsshell"))).join("\n")
+    }
+
+    #[test]
+    fn a_confined_login_is_explained_in_full() {
+        let text = "[[rule]]\nusers = ['alice']\nprofile = 'dev'\n[profile.dev]\n\
+                    hostname = 'dev-{hostname}'\nprivate = [{ path = '/tmp', size = '1g' }]\n";
+        let want = "\
+user         alice (uid 1000, gid 1000)
+login        service sshd, tty ssh, from 192.0.2.1
+rule         /etc/p.toml:1
+profile      dev
+login shell  /bin/zsh; the login is refused if it is not /usr/bin/nsshell
+real shell   /bin/bash
+namespaces   mount ipc pid user uts cgroup
+host name    dev-mill
+uid map      inside  outside  count
+             0       100000   1000
+             1000    1000     1
+             1001    101000   64536
+gid map      inside  outside  count
+             0       100000   1000
+             1000    1000     1
+             1001    101000   64536
+mounts       /proc        the session's processes
+             /dev/mqueue  the session's message queues
+             /run/user    one empty runtime directory, the user's
+             /tmp         empty, mode 1777, size 1g
+grace        5 s from SIGTERM to SIGKILL at the end of the session
+timeout      10 s to make the session";
+        assert_eq!(explained(text, "alice", 1000), want);
+    }
+
+    #[test]
+    fn an_unconfined_login_is_explained_in_short() {
+        let text = explained("", "root", 0);
+        assert!(text.contains("rule        built-in policy:5\n"), "{text}");
+        assert!(
+            text.ends_with("session     none: the login stays as it is"),
+            "{text}"
+        );
+        assert!(!text.contains("login shell"), "{text}");
+        let nobody = explained("", "toor", 0);
+        assert!(
+            nobody.contains("rule        none; root and systemd-user are left alone"),
+            "{nobody}"
+        );
+    }
+}

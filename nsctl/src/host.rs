@@ -1,0 +1,40 @@
+//! Everything that this program asks of the engine, in one place.
+
+use std::path::{Path, PathBuf};
+
+use nsshell_config::{Account, Login, Plan, Policy, resolve};
+use nsshell_session::accounts::{self, SystemHost};
+use nsshell_session::{NSSHELL, policy, record};
+
+use crate::error::Error;
+
+pub(crate) use nsshell_session::record::Record;
+
+/// Where the policy lies if no file is named.
+pub(crate) const POLICY: &str = policy::FILE;
+
+/// The policy of a file, or the one in force.
+pub(crate) fn load(file: Option<&Path>) -> Result<Policy, Error> {
+    Ok(policy::load(file)?)
+}
+
+/// The plan of a login, by the very code that a login runs.
+pub(crate) fn plan(config: Option<&Path>, user: &str, login: &Login) -> Result<Plan, Error> {
+    let account: Account = accounts::by_name(user)?;
+    Ok(resolve(
+        &load(config)?,
+        login,
+        &account,
+        &SystemHost::new(),
+    )?)
+}
+
+/// The login shell that enters a user namespace.
+pub(crate) fn nsshell() -> PathBuf {
+    NSSHELL.into()
+}
+
+/// Live sessions, oldest first.
+pub(crate) fn sessions() -> Result<Vec<Record>, Error> {
+    Ok(record::live()?)
+}

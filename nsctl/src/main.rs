@@ -1,0 +1,44 @@
+//! `nsctl`: the administrator's tool. It checks the policy, explains what a login would get
+//! and lists the sessions that live, with the very code that a login runs.
+//!
+//! Results go to standard output, everything for people to standard error. Exit status: 0
+//! done, 1 errors found or failed, 2 wrong use.
+#![forbid(unsafe_code)]
+
+mod check;
+mod cli;
+mod error;
+mod explain;
+mod host;
+mod ls;
+mod table;
+
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::error::Error;
+
+fn main() -> ExitCode {
+    // Wrong use ends here, with 2.
+    let cli = Cli::parse();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut told = io::stderr().lock();
+    let done = match &cli.command {
+        Command::Check(arguments) => check::run(arguments, &mut told),
+        Command::Explain(arguments) => explain::run(arguments, &mut out),
+        Command::Ls(arguments) => ls::run(arguments, &mut out),
+    };
+    match done.and_then(|()| out.flush().map_err(Error::Output)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // who reads has enough: `nsctl ls | head -1`
+        Err(Error::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            // there is nobody left to tell if this fails
+            let _ = writeln!(told, "{}", error::report(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

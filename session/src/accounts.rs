@@ -1,0 +1,133 @@
+//! What the host's user database says (NSS): accounts, groups, subordinate ids.
+
+use std::ffi::CString;
+use std::fs;
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use nix::unistd::{Gid, Group, User};
+use nsshell_config::{Account, Host, IdKind, Range, subid};
+
+use crate::error::Error;
+use crate::program::{self, As};
+use crate::sys::Errno;
+
+const GETSUBIDS: &str = "/usr/bin/getsubids";
+
+/// The account of this login name.
+///
+/// # Errors
+/// There is none, or the user database does not answer.
+pub fn by_name(name: &str) -> Result<Account, Error> {
+    found(name, User::from_name(name))
+}
+
+/// The account of this user id.
+///
+/// # Errors
+/// There is none, or the user database does not answer.
+pub fn by_uid(uid: u32) -> Result<Account, Error> {
+    found(&uid.to_string(), User::from_uid(uid.into()))
+}
+
+fn found(asked: &str, answer: nix::Result<Option<User>>) -> Result<Account, Error> {
+    match answer {
+        Ok(Some(user)) => Ok(Account {
+            name: user.name,
+            uid: user.uid.as_raw(),
+            gid: user.gid.as_raw(),
+            home: user.dir,
+            shell: user.shell,
+        }),
+        Ok(None) => Err(Error::NoSuchUser(asked.to_owned())),
+        Err(errno) => {
+            let errno = Errno::from_raw_os_error(errno as i32);
+            Err(Error::system(format!("cannot look up user \"{}\"", asked.escape_debug()), errno))
+        }
+    }
+}
+
+/// This host.
+pub struct SystemHost {
+    /// until when a program that is asked may answer
+    deadline: Instant,
+}
+
+impl SystemHost {
+    /// This host, which has ten seconds to answer.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { deadline: Instant::now() + Duration::from_secs(10) }
+    }
+}
+
+impl Default for SystemHost {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Host for SystemHost {
+    fn groups(&self, account: &Account) -> Result<Vec<String>, nsshell_config::Error> {
+        let failed = |errno: nix::Error| host_error("cannot look up the user's groups", errno as i32);
+        let name = CString::new(account.name.as_bytes())
+            .map_err(|_| host_error("the user's name has a NUL", Errno::INVAL.raw_os_error()))?;
+        let ids = nix::unistd::getgrouplist(&name, Gid::from_raw(account.gid)).map_err(failed)?;
+        // A group without a name cannot be meant by a rule.
+        let names = ids.into_iter().map(|id| Group::from_gid(id).map(|group| group.map(|g| g.name)));
+        names.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(failed)
+    }
+
+    fn ranges(&self, account: &Account, kind: IdKind) -> Result<Vec<Range>, nsshell_config::Error> {
+        let nsswitch = read_if_there("/etc/nsswitch.conf")?;
+        if subid::nsswitch_has_subid(&nsswitch) {
+            return self.ask_getsubids(account, kind);
+        }
+        subid::parse_subid(&read_if_there(kind.file())?, account)
+    }
+
+    fn hostname(&self) -> Result<String, nsshell_config::Error> {
+        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Ok(name)
+    }
+}
+
+impl SystemHost {
+    /// Subordinate ids of an NSS source such as sssd: shadow's own program asks it.
+    fn ask_getsubids(
+        &self,
+        account: &Account,
+        kind: IdKind,
+    ) -> Result<Vec<Range>, nsshell_config::Error> {
+        let mut arguments = vec![account.name.clone()];
+        if kind == IdKind::Gid {
+            arguments.insert(0, "-g".to_owned());
+        }
+        let remedy = "nsswitch.conf has a line `subid:`, so install the package uidmap (Debian) \
+                      or shadow-utils-subid (Fedora)";
+        let output = program::start(GETSUBIDS, remedy, &arguments, As::Caller)
+            .and_then(|running| running.finish(self.deadline));
+        match output {
+            Ok(output) => subid::parse_getsubids(&String::from_utf8_lossy(&output), account),
+            // It fails in this one way for a user who has no range.
+            Err(Error::Program { said, .. }) if said.contains("Error fetching ranges") => {
+                Ok(Vec::new())
+            }
+            Err(error) => Err(nsshell_config::Error::Host { what: error.to_string(), errno: None }),
+        }
+    }
+}
+
+fn read_if_there(path: &str) -> Result<String, nsshell_config::Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => {
+            Err(host_error(&format!("cannot read {path}"), error.raw_os_error().unwrap_or(0)))
+        }
+    }
+}
+
+fn host_error(what: &str, errno: i32) -> nsshell_config::Error {
+    nsshell_config::Error::Host { what: what.to_owned(), errno: Some(errno) }
+}

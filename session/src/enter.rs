@@ -1,0 +1,68 @@
+//! What nsshell does inside a session: finds where it is, and enters the user layer.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use nsshell_config::{Namespace, Plan};
+use rustix::fs::OFlags;
+
+use crate::error::Error;
+use crate::sys::ns::Kinds;
+use crate::sys::{Errno, fd, ns, process};
+use crate::{PLAN, USER_NAMESPACE};
+
+/// Where the caller stands.
+#[derive(Debug)]
+pub enum Place {
+    /// in no session
+    Outside,
+    /// in a session's host layer, with its user namespace to be entered
+    HostLayer(Plan),
+    /// in a session, with nothing to be entered: it has no user namespace, or the caller is
+    /// in it, or in one beneath
+    Inside(Plan),
+}
+
+/// Finds out where the caller stands.
+///
+/// # Errors
+/// There is a session, but its plan cannot be read.
+pub fn place() -> Result<Place, Error> {
+    let cannot = |errno| Error::system(format!("cannot read the session's plan {PLAN}"), errno);
+    let file = match fd::open_beneath(rustix::fs::CWD, Path::new(PLAN), OFlags::RDONLY) {
+        // There is no session: the directory is missing, or closed to users.
+        Err(Errno::NOENT | Errno::ACCESS) => return Ok(Place::Outside),
+        file => File::from(file.map_err(cannot)?),
+    };
+    let owner = fd::owner(&file).map_err(cannot)?;
+    let mut text = Vec::new();
+    file.take(1 << 20)
+        .read_to_end(&mut text)
+        .map_err(|error| cannot(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    let plan: Plan = serde_json::from_slice(&text)
+        .map_err(|_| Error::Protocol("the session's plan is of another version"))?;
+    // The plan is the host's root's. No user namespace of a session maps that id, so it reads
+    // as 0 in the host layer alone, and as "nobody" in the user layer and beneath.
+    let enter = owner == 0 && plan.session.as_ref().is_some_and(|s| s.has(Namespace::User));
+    Ok(if enter { Place::HostLayer(plan) } else { Place::Inside(plan) })
+}
+
+/// Enters the user layer: the user namespace, and a mount namespace of the caller's own in
+/// it, whose mounts from the host layer the kernel has locked (mount_namespaces(7)).
+///
+/// # Errors
+/// The kernel refuses; then the caller must not go on to the shell.
+pub fn user_layer() -> Result<(), Error> {
+    let cannot = |errno| Error::system("cannot enter the session's user namespace", errno);
+    ns::join_one(user_namespace()?).map_err(cannot)?;
+    process::unshare(Kinds::MOUNT)
+        .map_err(|errno| Error::namespaces("cannot make a mount namespace of the user's own", errno))
+}
+
+fn user_namespace() -> Result<std::os::fd::OwnedFd, Error> {
+    let path = CString::new(USER_NAMESPACE).unwrap_or_default();
+    ns::open_link(&path)
+        .map_err(|errno| Error::system(format!("cannot open {USER_NAMESPACE}"), errno))
+}

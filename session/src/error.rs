@@ -1,0 +1,179 @@
+//! What can go wrong with a session, as the sentence that the administrator reads.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::sys::Errno;
+
+/// Every failure of the engine. Its `Display` is one line: what failed, why, and after a
+/// semicolon what to do about it where that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// A system call failed.
+    System {
+        /// what was being done: "cannot …"
+        doing: String,
+        /// the kernel's reason
+        errno: Errno,
+        /// what else the kernel or a program said, and what to do; may be empty
+        advice: String,
+    },
+    /// The policy, or what it makes of this login.
+    #[cfg(feature = "engine")]
+    Policy(nsshell_config::Error),
+    /// A policy file that somebody other than root could change.
+    #[cfg(feature = "engine")]
+    UnsafePolicy {
+        /// the file, or the directory on the way to it
+        path: PathBuf,
+        /// what is wrong with it
+        problem: String,
+    },
+    /// The account is not in the user database.
+    NoSuchUser(String),
+    /// The account phase refuses this login shell.
+    WrongShell {
+        /// login name
+        user: String,
+        /// the login shell that the account has
+        shell: PathBuf,
+        /// the one it has to have
+        wanted: PathBuf,
+        /// the profile that says so
+        profile: String,
+    },
+    /// A program that is needed is missing.
+    Missing {
+        /// its absolute path
+        program: String,
+        /// what brings it
+        remedy: &'static str,
+    },
+    /// A program ended badly.
+    Program {
+        /// its absolute path
+        program: String,
+        /// how it ended: "exit status 1", "signal 9"
+        ended: String,
+        /// the last line that it printed, control characters escaped; may be empty
+        said: String,
+    },
+    /// Something took longer than it may.
+    TooSlow {
+        /// what: "newuidmap", "the session's init"
+        what: String,
+        /// the limit, in seconds
+        limit: u64,
+    },
+    /// A check after the act shows that something is not as it should be.
+    NotAsPlanned(String),
+    /// A message between the parts of a session makes no sense.
+    Protocol(&'static str),
+    /// What the other side of a socket said about its failure, already a sentence.
+    Said(String),
+}
+
+impl Error {
+    /// A failed system call with no advice.
+    pub fn system(doing: impl Into<String>, errno: Errno) -> Self {
+        Self::System { doing: doing.into(), errno, advice: String::new() }
+    }
+
+    /// A failed making of namespaces, with the advice that its errno suggests.
+    pub fn namespaces(doing: impl Into<String>, errno: Errno) -> Self {
+        let advice = match errno {
+            Errno::NOSPC => {
+                "a limit is reached: see the max_*_namespaces files in /proc/sys/user, for user \
+                 namespaces `sysctl user.max_user_namespaces`"
+            }
+            Errno::PERM => {
+                "unprivileged user namespaces may be forbidden: see `sysctl \
+                 kernel.unprivileged_userns_clone` (Debian) and \
+                 `kernel.apparmor_restrict_unprivileged_userns` (Ubuntu); a chrooted process may \
+                 make none either"
+            }
+            Errno::INVAL => "the kernel may lack a kind of namespace, or the caller has threads",
+            Errno::USERS => "user namespaces are nested too deeply",
+            Errno::AGAIN | Errno::NOMEM => {
+                "no more processes: see `sysctl kernel.pid_max`, the pids controller of the \
+                 cgroup and `ulimit -u`"
+            }
+            _ => "",
+        };
+        Self::System { doing: doing.into(), errno, advice: advice.to_owned() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System { doing, errno, advice } => {
+                write!(f, "{doing}: {}", describe(*errno))?;
+                if advice.is_empty() { Ok(()) } else { write!(f, "; {advice}") }
+            }
+            #[cfg(feature = "engine")]
+            Self::Policy(error) => write!(f, "{error}"),
+            #[cfg(feature = "engine")]
+            Self::UnsafePolicy { path, problem } => write!(
+                f,
+                "the policy is not used: {} {problem}; only root may be able to change the \
+                 policy: chown root:root and chmod go-w it",
+                path.display()
+            ),
+            Self::NoSuchUser(name) => {
+                write!(f, "user \"{}\" is not in the user database", name.escape_debug())
+            }
+            Self::WrongShell { user, shell, wanted, profile } => write!(
+                f,
+                "the login shell of {user} is {}, but profile \"{profile}\" has a user namespace, \
+                 which only {} enters; run `usermod --shell {} {user}`, or set require_nsshell = \
+                 false in the profile",
+                shell.display(),
+                wanted.display(),
+                wanted.display()
+            ),
+            Self::Missing { program, remedy } => write!(f, "{program} is missing; {remedy}"),
+            Self::Program { program, ended, said } => {
+                write!(f, "{program} failed with {ended}")?;
+                if said.is_empty() { Ok(()) } else { write!(f, ": {said}") }
+            }
+            Self::TooSlow { what, limit } => {
+                write!(f, "{what} did not finish within {limit} s and was ended")
+            }
+            Self::NotAsPlanned(what) => write!(f, "{what}"),
+            Self::Protocol(what) => write!(f, "the parts of nsshell do not fit together: {what}; \
+                 are they all of one version?"),
+            Self::Said(sentence) => write!(f, "{sentence}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(feature = "engine")]
+impl From<nsshell_config::Error> for Error {
+    fn from(error: nsshell_config::Error) -> Self {
+        Self::Policy(error)
+    }
+}
+
+/// "No such file or directory", without the "(os error 2)" that std adds.
+fn describe(errno: Errno) -> String {
+    let text = std::io::Error::from(errno).to_string();
+    match text.split_once(" (os error") {
+        Some((text, _)) => text.to_owned(),
+        None => text,
+    }
+}
+
+/// Text from outside, made fit for one line of a log: control characters escaped, cut short.
+#[must_use]
+pub fn one_line(text: &[u8]) -> String {
+    const LONGEST: usize = 300;
+    let text = String::from_utf8_lossy(text);
+    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let mut line: String = last.trim().chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    // escape_debug also escapes quotes, which read better bare.
+    line = line.replace("\\'", "'").replace("\\\"", "\"");
+    line
+}

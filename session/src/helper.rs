@@ -1,0 +1,205 @@
+//! session-init: what the PAM module starts, one process a question.
+
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nsshell_config::{Account, Login, Plan, SessionPlan, resolve};
+
+use crate::accounts::{self, SystemHost};
+use crate::error::Error;
+use crate::protocol::{Confined, Reply, Request, Verb};
+use crate::record::{self, Reserved};
+use crate::sys::process::{self, Child};
+use crate::sys::{Errno, fd, ns, signal, socket};
+use crate::{NSSHELL, init, layer, policy, user_namespace};
+
+/// How long the module may take to send its request: it is sent before the helper is started.
+const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+
+/// What is agreed with the module: where it leaves its descriptors.
+const MODULE: i32 = 3;
+const HOLDER: i32 = 4;
+
+/// Answers the module's one question. The status is 0 if the answer could be given.
+#[must_use]
+pub fn run() -> i32 {
+    let Ok((module, holder)) = become_helper() else { return 2 };
+    let (reply, fds) = match answer(&module, &holder) {
+        Ok((reply, made)) => (reply, made),
+        Err(error) => (Reply::Refused(error.to_string()), None),
+    };
+    let fds: Vec<_> = fds.iter().flat_map(Made::descriptors).collect();
+    // If nobody listens any more, the lease is dropped with this process.
+    i32::from(socket::send(&module, &reply.encode(), &fds).is_err())
+}
+
+/// Leaves behind what the application had: it may be set-uid, with the user's real id, groups,
+/// limits, mask and whatever signals they ignored. Gives back the agreed descriptors.
+fn become_helper() -> Result<(OwnedFd, OwnedFd), Errno> {
+    signal::default_all();
+    process::set_dumpable(false)?;
+    process::become_user(0, 0, &[])?;
+    process::die_with_parent(true)?;
+    process::reset_limits();
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    rustix::process::chdir("/")?;
+    Ok((fd::inherited(MODULE)?, fd::inherited(HOLDER)?))
+}
+
+/// A session that is ready to be entered.
+struct Made {
+    init: Child,
+    lease: OwnedFd,
+}
+
+impl Made {
+    fn descriptors(&self) -> [std::os::fd::BorrowedFd<'_>; 2] {
+        [self.init.pidfd.as_fd(), self.lease.as_fd()]
+    }
+}
+
+/// Request → policy → plan → what was asked for.
+fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), Error> {
+    let (message, _) = socket::receive(module, Instant::now() + REQUEST_LIMIT)
+        .map_err(|errno| Error::system("no request from the PAM module", errno))?;
+    let request = Request::decode(&message)?;
+    let plan = plan(&request)?;
+    match (request.verb, &plan.session) {
+        (Verb::Account, _) => allow(&plan).map(|reply| (reply, None)),
+        (Verb::Open, None) => Ok((Reply::Unconfined { profile: plan.profile }, None)),
+        (Verb::Open, Some(session)) => {
+            let (reply, made) = open(&plan, session, holder)?;
+            Ok((reply, Some(made)))
+        }
+    }
+}
+
+/// What the policy has for this login.
+fn plan(request: &Request) -> Result<Plan, Error> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let some = |bytes: &[u8]| (!bytes.is_empty()).then(|| text(bytes));
+    // Not lossy: a name that is no UTF-8 must not become another one.
+    let user = std::str::from_utf8(&request.user)
+        .map_err(|_| Error::NoSuchUser(text(&request.user)))?;
+    let account = accounts::by_name(user)?;
+    let config = Path::new(OsStr::from_bytes(&request.config));
+    let policy = policy::load((!request.config.is_empty()).then_some(config))?;
+    let login = Login {
+        service: text(&request.service),
+        tty: some(&request.tty),
+        rhost: some(&request.rhost),
+    };
+    Ok(resolve(&policy, &login, &account, &SystemHost::new())?)
+}
+
+/// Whether the account can have the session that is planned for it: only nsshell enters the
+/// user namespace, so any other shell would go without.
+fn allow(plan: &Plan) -> Result<Reply, Error> {
+    if plan.require_nsshell && !is_nsshell(&plan.account) {
+        return Err(Error::WrongShell {
+            user: plan.account.name.clone(),
+            shell: plan.account.shell.clone(),
+            wanted: NSSHELL.into(),
+            profile: plan.profile.clone(),
+        });
+    }
+    Ok(Reply::Allowed)
+}
+
+/// By path, or by any other path to the same file: /bin is /usr/bin on many hosts.
+fn is_nsshell(account: &Account) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let same = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    let nsshell = Path::new(NSSHELL);
+    account.shell == nsshell
+        || same(&account.shell).is_some_and(|shell| Some(shell) == same(nsshell))
+}
+
+/// Makes the session: init builds the host layer while the user namespace is made here.
+fn open(plan: &Plan, session: &SessionPlan, holder: &OwnedFd) -> Result<(Reply, Made), Error> {
+    let deadline = Instant::now() + Duration::from_secs(u64::from(session.timeout));
+    refuse_chroot()?;
+    let record = record::reserve()?;
+    let cannot = |errno| Error::system("cannot make a socket", errno);
+    let (lease, init_lease) = socket::pair().map_err(cannot)?;
+    let (to_init, from_helper) = socket::pair().map_err(cannot)?;
+    let init = init::start(init::Start {
+        plan,
+        session,
+        deadline,
+        helper: from_helper,
+        lease: init_lease,
+        holder,
+        record: &record,
+    })?;
+    match finish(plan, session, &record, &init, &to_init, deadline) {
+        Ok(reply) => Ok((reply, Made { init, lease })),
+        Err(error) => {
+            // It would end by itself, since nobody has its lease; but not if it hangs.
+            init.kill(Instant::now() + Duration::from_secs(1));
+            record.remove();
+            Err(error)
+        }
+    }
+}
+
+/// What needs a running init: its user namespace, its word that it is ready, its record.
+fn finish(
+    plan: &Plan,
+    session: &SessionPlan,
+    record: &Reserved,
+    init: &Child,
+    to_init: &OwnedFd,
+    deadline: Instant,
+) -> Result<Reply, Error> {
+    if let Some(maps) = &session.id_maps {
+        let namespace = user_namespace::make(&plan.account, maps, deadline)?;
+        // If init has failed meanwhile, its own word says why.
+        let _ = socket::send(to_init, b"user", &[namespace.as_fd()]);
+    }
+    hear_ready(to_init, init, session)?;
+    record.publish(plan, init.pid)?;
+    let runtime = layer::runtime_dir(plan);
+    Ok(Reply::Confined(Confined {
+        session: record.session.clone(),
+        profile: plan.profile.clone(),
+        kinds: init::kinds(session),
+        environment: runtime
+            .map(|path| format!("XDG_RUNTIME_DIR={}", path.display()))
+            .into_iter()
+            .collect(),
+    }))
+}
+
+fn hear_ready(from: &OwnedFd, init: &Child, session: &SessionPlan) -> Result<(), Error> {
+    // A little longer than init itself waits, so that its reason arrives.
+    let limit = u64::from(session.timeout) + 1;
+    match socket::receive(from, Instant::now() + Duration::from_secs(limit)) {
+        Err(Errno::TIMEDOUT) => Err(Error::TooSlow { what: "the session's init".into(), limit }),
+        Err(errno) => Err(Error::system("cannot hear the session's init", errno)),
+        Ok((word, _)) if word == b"=" => Ok(()),
+        Ok((word, _)) if word.is_empty() => {
+            let ended = init.wait(Instant::now() + Duration::from_secs(1));
+            let line = format!("the session's init ended before it was ready ({ended:?})");
+            Err(Error::NotAsPlanned(line))
+        }
+        Ok((word, _)) => Err(Error::Said(String::from_utf8_lossy(&word[1..]).into_owned())),
+    }
+}
+
+/// An application in a chroot would be let out of it: entering a mount namespace puts the
+/// root directory at the namespace's root (setns(2)).
+fn refuse_chroot() -> Result<(), Error> {
+    let cannot = |errno| Error::system("cannot look at the root directory", errno);
+    if ns::leave_chroot().map_err(cannot)? {
+        return Err(Error::NotAsPlanned(
+            "the application runs in a chroot, which entering a session would let it out of; \
+             leave this service unconfined by a rule"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! The engine of nsshell: carries out a plan as a session, and lets it be entered and ended.
+//!
+//! Who runs what:
+//! - the PAM module uses [`caller`]: asks, enters, leaves;
+//! - `session-init` is [`helper`], and what it leaves behind is the session's [`init`];
+//! - `nsshell` uses [`enter`] inside a session and [`standalone`] where there is none;
+//! - `nsctl` reads [`policy`], [`accounts`] and [`record`].
+#![deny(unsafe_code)]
+
+#[cfg(feature = "engine")]
+pub mod accounts;
+pub mod caller;
+mod error;
+#[cfg(feature = "engine")]
+pub mod enter;
+#[cfg(feature = "engine")]
+pub mod helper;
+#[cfg(feature = "engine")]
+pub mod init;
+#[cfg(feature = "engine")]
+pub mod layer;
+#[cfg(feature = "engine")]
+pub mod maps;
+#[cfg(feature = "engine")]
+pub mod policy;
+#[cfg(feature = "engine")]
+pub mod program;
+pub mod protocol;
+#[cfg(feature = "engine")]
+pub mod record;
+#[cfg(feature = "engine")]
+pub mod standalone;
+pub mod sys;
+#[cfg(feature = "engine")]
+pub mod user_namespace;
+
+pub use error::{Error, one_line};
+
+/// Our directory under /run: on the host root's alone, 0700, with the records; inside a
+/// session a tmpfs of its own that anybody there may read.
+pub const STATE: &str = "/run/nsshell";
+
+/// The directory of session records on the host; root, 0700. A record's file name is the
+/// session's.
+pub const RECORDS: &str = "/run/nsshell/sessions";
+
+/// Inside a session: its plan, as JSON.
+pub const PLAN: &str = "/run/nsshell/plan";
+
+/// Inside a session: its user namespace, a file that setns(2) takes.
+pub const USER_NAMESPACE: &str = "/run/nsshell/user";
+
+/// The login shell, where it is installed.
+pub const NSSHELL: &str = concat!(env!("NSSHELL_BINDIR"), "/nsshell");

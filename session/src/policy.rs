@@ -1,0 +1,93 @@
+//! Reads the policy, if nobody but root could have written it.
+
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nsshell_config::{MAX_FILE_SIZE, Policy};
+use rustix::fs::OFlags;
+
+use crate::error::Error;
+use crate::sys::{Errno, fd};
+
+/// Where the administrator's policy lies. It need not exist.
+pub const FILE: &str = "/etc/nsshell/nsshell.toml";
+
+/// The policy of `path`, or of [`FILE`] if none is named, laid over the built-in one. Without
+/// a file at the default place the built-in policy alone is in force; a file that was named
+/// has to be there.
+///
+/// # Errors
+/// The file cannot be read, somebody other than root could change it, or it has errors.
+pub fn load(path: Option<&Path>) -> Result<Policy, Error> {
+    let named = path.is_some();
+    let path = path.unwrap_or(Path::new(FILE));
+    match std::fs::canonicalize(path) {
+        Err(error) if !named && error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(Policy::builtin())
+        }
+        Err(error) => Err(unreadable(path, errno(&error))),
+        Ok(real) => {
+            for place in [path, &real] {
+                only_root_can_replace(place)?;
+            }
+            Ok(Policy::parse(&read(&real)?, &path.to_string_lossy())?)
+        }
+    }
+}
+
+/// The file's text, in one piece and from one descriptor: what was checked is what is read.
+fn read(path: &Path) -> Result<String, Error> {
+    let file = fd::open_beneath(rustix::fs::CWD, path, OFlags::RDONLY)
+        .map_err(|errno| unreadable(path, errno))?;
+    let mut file = std::fs::File::from(file);
+    let metadata = file.metadata().map_err(|error| unreadable(path, errno(&error)))?;
+    if !metadata.is_file() {
+        return Err(unsafe_policy(path, "is not a regular file"));
+    }
+    only_root_can_write(path, &metadata)?;
+    let mut text = String::new();
+    // One byte more than allowed, so that a file that is too long shows as such.
+    (&mut file)
+        .take(MAX_FILE_SIZE as u64 + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| unreadable(path, errno(&error)))?;
+    Ok(text)
+}
+
+/// Every directory on the way has to be root's as well, or somebody could put another file,
+/// or another directory, in its place.
+fn only_root_can_replace(path: &Path) -> Result<(), Error> {
+    for directory in path.ancestors().skip(1).filter(|one| !one.as_os_str().is_empty()) {
+        let metadata =
+            std::fs::metadata(directory).map_err(|error| unreadable(directory, errno(&error)))?;
+        // In a sticky directory nobody can replace what is root's.
+        if metadata.uid() != 0 || metadata.mode() & 0o1000 == 0 {
+            only_root_can_write(directory, &metadata)?;
+        }
+    }
+    Ok(())
+}
+
+fn only_root_can_write(path: &Path, metadata: &std::fs::Metadata) -> Result<(), Error> {
+    if metadata.uid() != 0 {
+        return Err(unsafe_policy(path, &format!("belongs to uid {}", metadata.uid())));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        let problem = format!("can be written by others (mode {:04o})", metadata.mode() & 0o7777);
+        return Err(unsafe_policy(path, &problem));
+    }
+    Ok(())
+}
+
+fn unsafe_policy(path: &Path, problem: &str) -> Error {
+    Error::UnsafePolicy { path: PathBuf::from(path), problem: problem.to_owned() }
+}
+
+fn unreadable(path: &Path, errno: Errno) -> Error {
+    Error::system(format!("cannot read the policy {}", path.display()), errno)
+}
+
+fn errno(error: &std::io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::ILSEQ)
+}

@@ -1,0 +1,194 @@
+//! The records of live sessions: one file a session in [`RECORDS`], root's alone.
+//!
+//! A record is alive while somebody holds the lock on it (flock(2)), and the somebody is the
+//! session's init: a kernel object, which no crash can leave behind. A file that is not
+//! locked belongs to a session whose init was killed, and is swept away.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use nsshell_config::Plan;
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::sys::{Errno, fd};
+use crate::{RECORDS, STATE};
+
+/// What is known of a live session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// name of the session
+    pub session: String,
+    /// login name
+    pub user: String,
+    /// user id on the host
+    pub uid: u32,
+    /// PAM service
+    pub service: String,
+    /// PAM_TTY
+    pub tty: Option<String>,
+    /// PAM_RHOST
+    pub rhost: Option<String>,
+    /// profile of the policy
+    pub profile: String,
+    /// process id of the session's init in the PID namespace of session-init, the host's
+    pub pid: i32,
+    /// when it was opened, in seconds since 1970
+    pub started: u64,
+}
+
+/// A record that is locked but not listed yet.
+#[derive(Debug)]
+pub struct Reserved {
+    directory: OwnedFd,
+    file: OwnedFd,
+    /// the name that the session will have
+    pub session: String,
+}
+
+/// Makes ready a record under a name of its own. Nothing is left of it if the caller dies.
+///
+/// # Errors
+/// /run is full or not writable, or somebody else has made our directory.
+pub fn reserve() -> Result<Reserved, Error> {
+    let cannot = |errno: Errno| {
+        let advice = if errno == Errno::NOSPC { "free space on /run" } else { "" };
+        let doing = format!("cannot write a session record in {RECORDS}");
+        Error::System { doing, errno, advice: advice.to_owned() }
+    };
+    let directory = directory()?;
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(&directory, ".", flags, Mode::from_raw_mode(0o600)).map_err(cannot)?;
+    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(cannot)?;
+    Ok(Reserved { directory, file, session: new_name().map_err(cannot)? })
+}
+
+impl Reserved {
+    /// Writes the record and lists it, complete from the first moment.
+    ///
+    /// # Errors
+    /// /run is full.
+    pub fn publish(&self, plan: &Plan, pid: i32) -> Result<(), Error> {
+        let record = Record {
+            session: self.session.clone(),
+            user: plan.account.name.clone(),
+            uid: plan.account.uid,
+            service: plan.login.service.clone(),
+            tty: plan.login.tty.clone(),
+            rhost: plan.login.rhost.clone(),
+            profile: plan.profile.clone(),
+            pid,
+            started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        };
+        let text = serde_json::to_vec(&record)
+            .map_err(|_| Error::Protocol("a record that cannot be written down"))?;
+        let copy = self.file.try_clone().map_err(|_| cannot_list(Errno::MFILE))?;
+        File::from(copy)
+            .write_all(&text)
+            .map_err(|error| cannot_list(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+        rustix::fs::linkat(&self.file, "", &self.directory, &self.session, AtFlags::EMPTY_PATH)
+            .map_err(cannot_list)
+    }
+
+    /// Takes the record off the list; for the session's init at its end. Init has no
+    /// capability left for it, but the directory is root's and so is init.
+    pub fn remove(&self) {
+        // One that is not there, or cannot be removed, is swept away by the next listing.
+        let _ = rustix::fs::unlinkat(&self.directory, &self.session, AtFlags::empty());
+    }
+
+    /// The descriptors that init has to keep.
+    #[must_use]
+    pub fn descriptors(&self) -> [&OwnedFd; 2] {
+        [&self.directory, &self.file]
+    }
+}
+
+fn cannot_list(errno: Errno) -> Error {
+    let advice = if errno == Errno::NOSPC { "free space on /run" } else { "" };
+    let doing = format!("cannot list the session in {RECORDS}");
+    Error::System { doing, errno, advice: advice.to_owned() }
+}
+
+/// Every live session, oldest first. Records of dead ones are removed on the way.
+///
+/// # Errors
+/// EACCES for anybody but root.
+pub fn live() -> Result<Vec<Record>, Error> {
+    let cannot = |errno: Errno| {
+        let advice = if errno == Errno::ACCESS { "only root may list sessions" } else { "" };
+        let doing = format!("cannot list the sessions in {RECORDS}");
+        Error::System { doing, errno, advice: advice.to_owned() }
+    };
+    let directory = match fd::open_beneath(rustix::fs::CWD, Path::new(RECORDS), OFlags::DIRECTORY) {
+        Err(Errno::NOENT) => return Ok(Vec::new()),
+        other => other.map_err(cannot)?,
+    };
+    let mut records = Vec::new();
+    for entry in rustix::fs::Dir::read_from(&directory).map_err(cannot)? {
+        let entry = entry.map_err(cannot)?;
+        let name = entry.file_name();
+        if !name.to_bytes().starts_with(b".")
+            && let Some(record) = read(&directory, Path::new(&*name.to_string_lossy()))
+        {
+            records.push(record);
+        }
+    }
+    records.sort_by(|a, b| (a.started, &a.session).cmp(&(b.started, &b.session)));
+    Ok(records)
+}
+
+/// One record, if its session is alive.
+fn read(directory: impl AsFd, name: &Path) -> Option<Record> {
+    let file = fd::open_beneath(&directory, name, OFlags::RDONLY).ok()?;
+    if rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) != Err(Errno::WOULDBLOCK) {
+        // Nobody holds it: its init was killed before it could remove it.
+        let _ = rustix::fs::unlinkat(&directory, name, AtFlags::empty());
+        return None;
+    }
+    let mut text = Vec::new();
+    File::from(file).take(1 << 20).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+/// [`RECORDS`], made if need be, and looked at: a directory that another user has made first
+/// would be theirs to change.
+fn directory() -> Result<OwnedFd, Error> {
+    for path in [STATE, RECORDS] {
+        match rustix::fs::mkdir(path, Mode::from_raw_mode(0o700)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => {
+                let advice = if errno == Errno::NOSPC { "free space on /run" } else { "" };
+                let doing = format!("cannot make the directory {path}");
+                return Err(Error::System { doing, errno, advice: advice.to_owned() });
+            }
+        }
+        let cannot = |errno| Error::system(format!("cannot open the directory {path}"), errno);
+        let directory = fd::open_beneath(rustix::fs::CWD, Path::new(path), OFlags::DIRECTORY)
+            .map_err(cannot)?;
+        let stat = rustix::fs::fstat(&directory).map_err(cannot)?;
+        if stat.st_uid != 0 || stat.st_mode & 0o077 != 0 {
+            return Err(Error::NotAsPlanned(format!(
+                "{path} is not root's alone (uid {}, mode {:04o}); remove it",
+                stat.st_uid,
+                stat.st_mode & 0o7777
+            )));
+        }
+        if path == RECORDS {
+            return Ok(directory);
+        }
+    }
+    Err(Error::Protocol("no directory of records"))
+}
+
+/// Eight letters and digits, without those that look alike: 40 random bits.
+fn new_name() -> Result<String, Errno> {
+    const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz123456789";
+    let mut bits = [0; 8];
+    rustix::rand::getrandom(&mut bits, rustix::rand::GetRandomFlags::empty())?;
+    Ok(bits.iter().map(|byte| LETTERS[usize::from(byte % 32)] as char).collect())
+}

@@ -1,0 +1,168 @@
+//! Descriptors: kept clear of the standard ones, known again, opened without surprises.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+
+use super::Result;
+
+/// Moves a descriptor to a number above 2, close-on-exec.
+///
+/// An application that has closed 0 to 2 would otherwise get ours there, and lose it at its
+/// next `dup2` onto standard output.
+///
+/// # Errors
+/// EMFILE.
+pub fn above_standard(fd: OwnedFd) -> Result<OwnedFd> {
+    if fd.as_raw_fd() > 2 {
+        return Ok(fd);
+    }
+    rustix::io::fcntl_dupfd_cloexec(&fd, 3)
+}
+
+/// What a descriptor refers to: device and inode. An application may close descriptors that
+/// it does not know and use their numbers again; this tells whether one is still ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+/// The identity of an open descriptor.
+///
+/// # Errors
+/// EBADF if it is not open.
+pub fn identity(fd: impl AsFd) -> Result<Identity> {
+    let stat = rustix::fs::fstat(fd)?;
+    Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
+}
+
+/// A descriptor that is only used, and only closed, while it is still what it was.
+#[derive(Debug)]
+pub struct Kept {
+    number: RawFd,
+    identity: Identity,
+}
+
+impl Kept {
+    /// Keeps a descriptor, above the standard ones.
+    ///
+    /// # Errors
+    /// EMFILE.
+    pub fn new(fd: OwnedFd) -> Result<Self> {
+        let fd = above_standard(fd)?;
+        let identity = identity(&fd)?;
+        Ok(Self { number: std::os::fd::IntoRawFd::into_raw_fd(fd), identity })
+    }
+
+    /// Lends the descriptor if it is still ours.
+    #[must_use]
+    pub fn get(&self) -> Option<BorrowedFd<'_>> {
+        // SAFETY: the number came from an OwnedFd; if the application has closed it since,
+        // fstat fails or shows another file, and it is not lent. Nothing runs between the
+        // check and the use in an application without threads, the only kind we enter.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.number) };
+        (identity(fd) == Ok(self.identity)).then_some(fd)
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if self.get().is_some() {
+            // SAFETY: still the file that we opened, and nobody else owns the number.
+            unsafe { libc::close(self.number) };
+        }
+    }
+}
+
+/// Opens a directory as a place (`O_PATH`), following no symbolic link in any component.
+///
+/// # Errors
+/// ELOOP: a component is a symbolic link; ENOENT, ENOTDIR.
+pub fn open_place(path: &Path) -> Result<OwnedFd> {
+    open_beneath(CWD, path, OFlags::PATH | OFlags::DIRECTORY)
+}
+
+/// Opens `path`, relative to `dir` unless absolute, following no symbolic link, never
+/// blocking on a FIFO and never taking a terminal (openat2(2)).
+///
+/// # Errors
+/// ELOOP: a component is a symbolic link; otherwise as openat2(2).
+pub fn open_beneath(dir: impl AsFd, path: &Path, flags: OFlags) -> Result<OwnedFd> {
+    let safe = if flags.contains(OFlags::PATH) {
+        OFlags::CLOEXEC
+    } else {
+        OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY
+    };
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    rustix::fs::openat2(dir, path, flags | safe, Mode::empty(), resolve)
+}
+
+/// Makes an open directory the working directory.
+///
+/// # Errors
+/// EACCES, ENOTDIR.
+pub fn change_directory(place: impl AsFd) -> Result<()> {
+    rustix::process::fchdir(place)
+}
+
+/// Removes a file if it is there.
+pub fn remove_file(path: &Path) {
+    // Nothing more can be done about one that cannot be removed.
+    let _ = rustix::fs::unlink(path);
+}
+
+/// Takes a descriptor that whoever started this program has left open under an agreed number.
+///
+/// # Errors
+/// EBADF if it is not open.
+pub fn inherited(number: RawFd) -> Result<OwnedFd> {
+    // SAFETY: only looked at; fstat says whether it is open at all.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    identity(borrowed)?;
+    // Taken under another number, close-on-exec, so that nothing here owns the agreed one.
+    let taken = rustix::io::fcntl_dupfd_cloexec(borrowed, 5)?;
+    // SAFETY: open, and no value of this program owns it.
+    unsafe { libc::close(number) };
+    Ok(taken)
+}
+
+/// A pipe, close-on-exec: where to read, where to write.
+///
+/// # Errors
+/// EMFILE.
+pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+}
+
+/// Puts `fd` at a standard number (0 to 2) for the program to be executed.
+///
+/// # Errors
+/// EBADF.
+pub fn install(fd: impl AsFd, standard: RawFd) -> Result<()> {
+    // SAFETY: no memory is passed; a standard descriptor that is replaced is owned by nobody.
+    let got = unsafe { libc::dup2(fd.as_fd().as_raw_fd(), standard) };
+    if got == standard { Ok(()) } else { Err(super::last_errno()) }
+}
+
+/// Reads once; 0 at the end.
+///
+/// # Errors
+/// As read(2), interruption waited out.
+pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> Result<usize> {
+    loop {
+        match rustix::io::read(&fd, &mut *buffer) {
+            Err(super::Errno::INTR) => {}
+            other => return other,
+        }
+    }
+}
+
+/// The user id that owns an open file, as the caller's user namespace shows it.
+///
+/// # Errors
+/// EBADF.
+pub fn owner(fd: impl AsFd) -> Result<u32> {
+    Ok(rustix::fs::fstat(fd)?.st_uid)
+}

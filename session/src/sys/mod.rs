@@ -1,0 +1,25 @@
+//! Every system call of the project, and all of its `unsafe` but the FFI of PAM.
+//!
+//! Each function wraps one call or one short, inseparable run of calls, takes and returns
+//! descriptors that own themselves, and gives back the kernel's errno. What a call is *for*
+//! is said by the caller, which turns the errno into an [`crate::Error`].
+#![allow(unsafe_code)]
+
+pub mod caps;
+pub mod fd;
+pub mod mount;
+pub mod ns;
+pub mod process;
+pub mod signal;
+pub mod socket;
+pub mod spawn;
+
+pub use rustix::io::Errno;
+
+/// What every function here returns.
+pub type Result<T> = std::result::Result<T, Errno>;
+
+/// The errno of the C library call that just failed.
+pub(crate) fn last_errno() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+}

@@ -1,0 +1,170 @@
+//! Signals: blocked first, read synchronously, put back. signalfd(2), pidfd_send_signal(2).
+
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use super::{Errno, Result, last_errno};
+
+/// A signal number, such as `libc::SIGTERM`.
+pub type Signal = i32;
+
+/// A set of blocked signals.
+#[derive(Clone, Copy)]
+pub struct Mask(libc::sigset_t);
+
+impl Mask {
+    /// Every signal but those that cannot be blocked.
+    #[must_use]
+    pub fn all() -> Self {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: sigfillset writes the whole set and cannot fail on a valid pointer.
+        unsafe { libc::sigfillset(set.as_mut_ptr()) };
+        // SAFETY: written just above.
+        Self(unsafe { set.assume_init() })
+    }
+
+    /// No signal.
+    #[must_use]
+    pub fn none() -> Self {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: sigemptyset writes the whole set and cannot fail on a valid pointer.
+        unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+        // SAFETY: written just above.
+        Self(unsafe { set.assume_init() })
+    }
+
+    /// Makes this the calling thread's mask, and returns the one before.
+    pub fn set(&self) -> Self {
+        let mut before = MaybeUninit::uninit();
+        // SAFETY: both pointers are to whole sets; with a valid `how` the call cannot fail.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, before.as_mut_ptr()) };
+        // SAFETY: written by the call above.
+        Self(unsafe { before.assume_init() })
+    }
+}
+
+/// Puts every signal to its default action. A program started by somebody else inherits
+/// what they ignored: with SIGCHLD ignored, the kernel would eat our children's statuses.
+pub fn default_all() {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: SIG_DFL installs no code. SIGKILL, SIGSTOP and the two that libc keeps for
+        // itself are refused with EINVAL, which is what is wanted.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
+/// A descriptor from which signals are read.
+pub struct SignalFd(OwnedFd);
+
+/// One signal that was read.
+#[derive(Debug, Clone, Copy)]
+pub struct Received {
+    /// which
+    pub signal: Signal,
+    /// sent by a process with kill(2) or the like; false if the kernel raised it, as a
+    /// terminal does for Ctrl-C
+    pub by_process: bool,
+}
+
+impl SignalFd {
+    /// Reads every signal; they have to be blocked.
+    ///
+    /// # Errors
+    /// EMFILE.
+    pub fn new() -> Result<Self> {
+        let Mask(set) = Mask::all();
+        // SAFETY: `set` is a whole set; -1 asks for a new descriptor.
+        let fd = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+        if fd < 0 {
+            return Err(last_errno());
+        }
+        // SAFETY: the kernel just gave it to us.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// The next pending signal, if any.
+    ///
+    /// # Errors
+    /// None that can happen on a good descriptor.
+    pub fn next(&self) -> Result<Option<Received>> {
+        const SIZE: usize = size_of::<libc::signalfd_siginfo>();
+        let mut bytes = [0u8; SIZE];
+        match rustix::io::read(&self.0, &mut bytes) {
+            Ok(SIZE) => {}
+            Ok(_) => return Err(Errno::IO),
+            Err(Errno::AGAIN) => return Ok(None),
+            Err(errno) => return Err(errno),
+        }
+        // ssi_signo is the first field, ssi_code the third (signalfd(2)).
+        let field = |at: usize| [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+        let signal = Signal::from_ne_bytes(field(0));
+        let code = i32::from_ne_bytes(field(8));
+        Ok(Some(Received { signal, by_process: code <= 0 }))
+    }
+}
+
+impl AsFd for SignalFd {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for SignalFd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// Signals every process of the caller's PID namespace but the caller; false if there is
+/// none. Only for PID 1 of a namespace: anywhere else kill(-1) would reach the whole host,
+/// so anybody else is refused.
+///
+/// # Errors
+/// EPERM if the caller is not PID 1, or may signal none of them.
+pub fn signal_everybody(signal: Signal) -> Result<bool> {
+    // SAFETY: getpid has no arguments.
+    if unsafe { libc::getpid() } != 1 {
+        return Err(Errno::PERM);
+    }
+    // SAFETY: no memory is passed.
+    if unsafe { libc::kill(-1, signal) } == 0 {
+        return Ok(true);
+    }
+    match last_errno() {
+        Errno::SRCH => Ok(false),
+        errno => Err(errno),
+    }
+}
+
+/// Signals the process behind a pidfd.
+///
+/// # Errors
+/// ESRCH if it is gone; EPERM.
+pub fn send(pidfd: impl AsFd, signal: Signal) -> Result<()> {
+    let fd = pidfd.as_fd().as_raw_fd();
+    // SAFETY: no memory is passed: a null siginfo makes the kernel fill in kill(2)'s.
+    let failed = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, std::ptr::null::<libc::siginfo_t>(), 0)
+    };
+    if failed == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
+/// Signals a process that is a child of the caller and not yet waited for, so that its
+/// number cannot have been given to another.
+///
+/// # Errors
+/// ESRCH, EPERM.
+pub fn send_to_child(pid: i32, signal: Signal) -> Result<()> {
+    // SAFETY: no memory is passed.
+    if pid > 0 && unsafe { libc::kill(pid, signal) } == 0 {
+        return Ok(());
+    }
+    Err(if pid > 0 { last_errno() } else { Errno::INVAL })
+}
+
+/// Sends `signal` to the caller itself, with its default action, and comes back if that
+/// did not end it (as after SIGSTOP and SIGCONT).
+pub fn raise(signal: Signal) {
+    // SAFETY: no memory is passed.
+    unsafe { libc::kill(libc::getpid(), signal) };
+}

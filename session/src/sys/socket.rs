@@ -1,0 +1,132 @@
+//! Socket pairs that carry whole messages and descriptors (unix(7), SOCK_SEQPACKET).
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType,
+};
+
+use super::{Errno, Result};
+
+/// The longest message, in bytes.
+pub const MAX_MESSAGE: usize = 8192;
+
+/// The most descriptors that a message carries.
+const MAX_FDS: usize = 4;
+
+/// Two connected sockets, close-on-exec.
+///
+/// # Errors
+/// EMFILE, ENFILE.
+pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
+    rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+}
+
+/// Sends one message. Never blocks: the messages here always fit in the socket's buffer.
+///
+/// # Errors
+/// EPIPE if nobody reads any more (no SIGPIPE is raised); EAGAIN.
+pub fn send(socket: impl AsFd, message: &[u8], fds: &[BorrowedFd<'_>]) -> Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
+        return Err(Errno::INVAL);
+    }
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    let sent = rustix::net::sendmsg(socket, &[IoSlice::new(message)], &mut control, flags)?;
+    if sent == message.len() { Ok(()) } else { Err(Errno::MSGSIZE) }
+}
+
+/// Waits for one message, until `deadline`. An empty message means that the other side has
+/// gone without a word. Descriptors come close-on-exec.
+///
+/// # Errors
+/// ETIMEDOUT; EMSGSIZE if the message is longer than [`MAX_MESSAGE`].
+pub fn receive(socket: impl AsFd, deadline: Instant) -> Result<(Vec<u8>, Vec<OwnedFd>)> {
+    if !readable(&socket, Some(deadline))? {
+        return Err(Errno::TIMEDOUT);
+    }
+    let mut buffer = vec![0; MAX_MESSAGE];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+    let got = match rustix::net::recvmsg(
+        socket,
+        &mut [IoSliceMut::new(&mut buffer)],
+        &mut control,
+        flags,
+    ) {
+        // The other side closed with our message unread: gone, all the same.
+        Err(Errno::CONNRESET) => return Ok((Vec::new(), Vec::new())),
+        got => got?,
+    };
+    if got.flags.contains(rustix::net::ReturnFlags::TRUNC) {
+        return Err(Errno::MSGSIZE);
+    }
+    buffer.truncate(got.bytes);
+    let fds = control
+        .drain()
+        .filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    Ok((buffer, fds))
+}
+
+/// Waits until `fd` is readable or its other side is gone; false if the deadline came first.
+/// No deadline: waits for ever.
+///
+/// # Errors
+/// EBADF, ENOMEM. Interruption by a signal is waited out.
+pub fn readable(fd: impl AsFd, deadline: Option<Instant>) -> Result<bool> {
+    Ok(readable_among(&[fd.as_fd()], deadline)?[0])
+}
+
+/// As [`readable`], for several descriptors at once: which of them are; all false if the
+/// deadline came first.
+///
+/// # Errors
+/// EBADF, ENOMEM.
+pub fn readable_among<const N: usize>(
+    fds: &[BorrowedFd<'_>; N],
+    deadline: Option<Instant>,
+) -> Result<[bool; N]> {
+    loop {
+        let mut polled = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        let left = deadline.map(|at| timespec(at.saturating_duration_since(Instant::now())));
+        match rustix::event::poll(&mut polled, left.as_ref()) {
+            Err(Errno::INTR) => continue,
+            Err(errno) => return Err(errno),
+            Ok(_) => {
+                let ready = PollFlags::IN | PollFlags::HUP | PollFlags::ERR;
+                if polled.iter().any(|one| one.revents().contains(PollFlags::NVAL)) {
+                    return Err(Errno::BADF);
+                }
+                return Ok(std::array::from_fn(|at| polled[at].revents().intersects(ready)));
+            }
+        }
+    }
+}
+
+/// Ends a connection for every process that has a copy of the socket, so that the other side
+/// sees the end at once even if a child of ours still holds one.
+///
+/// # Errors
+/// ENOTCONN.
+pub fn hang_up(socket: impl AsFd) -> Result<()> {
+    rustix::net::shutdown(socket, Shutdown::Both)
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(duration.subsec_nanos()),
+    }
+}

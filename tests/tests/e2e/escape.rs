@@ -1,0 +1,145 @@
+//! Ways out of a session that must lead nowhere.
+
+use nsshell_tests::{Builder, Host, Session, root_or_skip};
+
+/// Programs that make whoever runs them more than they are, and the right to use sudo.
+fn with_privileged_programs(builder: Builder) -> Host {
+    builder
+        .user("alice")
+        .user("bob")
+        .prepare("install -m 4755 /usr/bin/id /usr/local/bin/set-uid-id")
+        .prepare("install -m 2755 -g shadow /usr/bin/id /usr/local/bin/set-gid-id")
+        .prepare("cp /usr/bin/head /usr/local/bin/capable-head; setcap cap_dac_read_search+ep /usr/local/bin/capable-head")
+        .prepare("install -m 4755 /usr/bin/head /usr/local/bin/set-uid-head")
+        .file("/etc/sudoers.d/alice", 0o440, "alice ALL=(ALL) NOPASSWD: ALL\n")
+        .start()
+}
+
+#[test]
+fn g4_no_set_id_or_capable_program_of_the_host_gives_anything() {
+    root_or_skip!();
+    let attempts = [
+        ("a set-user-id program", "test $(set-uid-id -u) = 0"),
+        ("a set-group-id program", "test $(set-gid-id -g) != 1000"),
+        ("a program with a file capability", "capable-head -c 1 /etc/shadow"),
+        ("a set-user-id program that reads", "set-uid-head -c 1 /etc/shadow"),
+        ("sudo", "sudo -n true"),
+        // In a user namespace of one's own one is root over one's own ids only.
+        ("a nested user namespace", "unshare --user --map-root-user head -c 1 /etc/shadow || set-uid-head -c 1 /etc/shadow"),
+    ];
+    let succeeding = |host: &Host| {
+        let mut alice = host.session("alice");
+        attempts.into_iter().filter(|(_, line)| alice.ask(line).success()).map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    let none = succeeding(&with_privileged_programs(Host::builder().confined()));
+    assert_eq!(none, Vec::<&str>::new());
+    let all = succeeding(&with_privileged_programs(Host::builder()));
+    assert_eq!(all.len(), attempts.len(), "{all:?}");
+}
+
+/// A host with a secret under each place that a session has of its own.
+fn with_secrets(host: Host) -> Host {
+    host.run("for dir in /tmp /var/tmp /dev/shm /dev/mqueue; do touch $dir/of-the-host; done").ok();
+    host
+}
+
+/// Whether anything of the host's shows in the places where `line`, run in `shell`, has left it.
+fn shows(session: &mut Session, line: &str) -> bool {
+    session.ask(line).text().contains("of-the-host")
+}
+
+/// Shell lines that try to uncover what the policy's mounts hide, as the user and as root of
+/// user namespaces of the user's own.
+fn uncovering() -> Vec<String> {
+    let show = "ls /tmp /var/tmp /dev/shm /dev/mqueue $HOME/on/tmp $HOME/on/var/tmp $HOME/on/dev/shm $HOME/on";
+    let tries = [
+        "umount /tmp; umount /var/tmp; umount /dev/shm; umount /dev/mqueue",
+        "umount -l /tmp; umount -l /var/tmp; umount -l /dev/shm",
+        "umount -R /tmp; umount -R -l /dev",
+        "mkdir -p $HOME/on; mount --move /tmp $HOME/on",
+        "mkdir -p $HOME/on; mount --bind / $HOME/on",
+        "mkdir -p $HOME/on; mount --rbind / $HOME/on; umount $HOME/on/tmp; umount -l $HOME/on/dev/shm",
+        "mkdir -p $HOME/on; mount --bind /dev $HOME/on",
+        "mount -o remount,bind,rw /tmp; mount --make-rshared /; umount /tmp",
+        "mkdir -p $HOME/on; mount -t tmpfs on $HOME/on && pivot_root $HOME/on $HOME/on; umount -l /tmp",
+        "mkdir -p $HOME/on; mount -t overlay -o lowerdir=/tmp:/var on $HOME/on",
+    ];
+    let ways: [fn(&str) -> String; 4] = [
+        str::to_owned,
+        |line| format!("unshare --user --map-root-user --mount sh -c '{line}'"),
+        |line| format!("unshare --user --map-root-user --mount --propagation unchanged sh -c '{line}'"),
+        |line| format!("unshare --user --map-current-user --keep-caps --mount --pid --fork sh -c '{line}'"),
+    ];
+    tries.iter().flat_map(|line| ways.map(|way| way(&format!("{line}; {show}")))).collect()
+}
+
+#[test]
+fn g3_nothing_uncovers_what_the_policy_s_mounts_hide() {
+    root_or_skip!();
+    let host = with_secrets(Host::confined());
+    let before = host.run("cat /proc/1/mountinfo").ok();
+    for line in uncovering() {
+        // A session each: one that has spoilt its own mounts says nothing about the next.
+        let mut alice = host.session("alice");
+        assert!(!shows(&mut alice, &line), "{line}");
+    }
+    assert_eq!(host.run("cat /proc/1/mountinfo").ok(), before);
+    let control = with_secrets(Host::unconfined());
+    assert!(uncovering().iter().all(|line| shows(&mut control.session("alice"), line)));
+}
+
+#[test]
+fn g1_nothing_of_the_init_or_of_sshd_leads_out() {
+    root_or_skip!();
+    let host = with_secrets(Host::confined());
+    let mut alice = host.session("alice");
+    let visible = alice.ask("pgrep -x sshd; pgrep -x session-init").ok();
+    assert!(visible.lines().count() >= 2, "{visible}");
+    for pid in visible.lines() {
+        for line in [
+            format!("ls /proc/{pid}/root/tmp"),
+            format!("ls /proc/{pid}/cwd/tmp"),
+            format!("cat /proc/{pid}/environ | grep ."),
+            format!("ls -l /proc/{pid}/fd | grep ' -> '"),
+            format!("cat /proc/{pid}/mem"),
+            format!("readlink /proc/{pid}/ns/mnt"),
+            format!("nsenter --target {pid} --mount true"),
+            format!("nsenter --target {pid} --pid true"),
+            format!("nsenter --target {pid} --user --mount true"),
+            format!("unshare --user --map-root-user nsenter --target {pid} --mount true"),
+            format!("timeout 5 strace -p {pid} 2>&1 | grep attached"),
+            format!("unshare --user --map-root-user timeout 5 strace -p {pid} 2>&1 | grep attached"),
+        ] {
+            assert!(!alice.ask(&line).success(), "{line}");
+        }
+    }
+    // What these lines do is possible: with a process of one's own each succeeds.
+    let mut control = host.session("alice");
+    control.ask("sleep 1000 & pid=$!; ls /proc/$pid/root/tmp && readlink /proc/$pid/ns/mnt && ls -l /proc/$pid/fd | grep ' -> ' && grep -z . /proc/$pid/environ").ok();
+}
+
+#[test]
+fn g1_a_session_that_kills_all_it_can_ends_nothing_but_itself() {
+    root_or_skip!();
+    let host = Host::confined();
+    let before = host.census();
+    let mut bob = host.session("bob");
+    bob.ask("sleep 1000 &").ok();
+    for line in ["kill -9 -1", "unshare --user --map-root-user kill -9 -1", "kill -9 1; kill -TERM 1; kill -9 -1"] {
+        let _ = host.ssh("alice", line);
+    }
+    bob.ask("pgrep -x sleep").ok();
+    assert!(bob.end().success());
+    host.ssh("alice", "true").ok();
+    host.wait_for_nothing_left(&before);
+}
+
+#[test]
+fn g1_the_init_survives_its_own_session_s_signals() {
+    root_or_skip!();
+    let host = Host::confined();
+    let mut alice = host.session("alice");
+    alice.ask("for signal in TERM INT HUP KILL STOP USR1 SEGV CHLD; do kill -$signal 1; done; true").ok();
+    assert!(alice.ask("ps -o stat= -p 1").ok().starts_with('S'));
+    alice.ask("sh -c 'exec true & exit'; sleep 0.1; ps -e -o stat= | grep Z").fails();
+}

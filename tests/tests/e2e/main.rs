@@ -1,0 +1,35 @@
+//! End-to-end tests: real programs on a throw-away host. `src/lib.rs` says how to add a case.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+/// Makes two tests of each function: `confined::NAME` on a host with the product and
+/// `unconfined::NAME` on one without. For what must work alike on both; that it does on the
+/// second shows that the case itself is sound.
+macro_rules! on_both_hosts {
+    ($($case:ident),* $(,)?) => {
+        mod confined {
+            $(#[test]
+            fn $case() {
+                nsshell_tests::root_or_skip!();
+                super::$case(&nsshell_tests::Host::confined());
+            })*
+        }
+        mod unconfined {
+            $(#[test]
+            fn $case() {
+                nsshell_tests::root_or_skip!();
+                super::$case(&nsshell_tests::Host::unconfined());
+            })*
+        }
+    };
+}
+
+mod apart;
+mod ending;
+mod escape;
+mod forwarding;
+mod harness;
+mod local;
+mod machine;
+mod remote;
+mod terminal;
+mod transfer;
