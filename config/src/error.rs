@@ -209,7 +209,7 @@ impl fmt::Display for Error {
             Error::Host { what, errno } => {
                 write!(f, "{}", printable(what))?;
                 match errno {
-                    Some(errno) => write!(f, ": {}", io::Error::from_raw_os_error(*errno)),
+                    Some(errno) => write!(f, ": {}", reason(*errno)),
                     None => Ok(()),
                 }
             }
@@ -218,3 +218,12 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// The system's words for an error number, without the number.
+fn reason(errno: i32) -> String {
+    let text = io::Error::from_raw_os_error(errno).to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
+}

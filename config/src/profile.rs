@@ -1,7 +1,7 @@
 //! Profiles: what a session is made of, before it is known whose.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -105,20 +105,10 @@ impl Profile {
         set(&mut self.ranges, text.ranges.as_ref());
         set(&mut self.runtime_dir, text.runtime_dir.as_ref());
         set(&mut self.require_nsshell, text.require_nsshell.as_ref());
-        seconds(
-            &mut self.grace,
-            "grace",
-            0..=300,
-            text.grace.as_ref(),
-            source,
-        );
-        seconds(
-            &mut self.timeout,
-            "timeout",
-            1..=60,
-            text.timeout.as_ref(),
-            source,
-        );
+        let grace = text.grace.as_ref();
+        seconds("grace", grace, 0..=300, &mut self.grace, source);
+        let timeout = text.timeout.as_ref();
+        seconds("timeout", timeout, 1..=60, &mut self.timeout, source);
         if let Some(template) = &text.hostname {
             match Template::parse(template.get_ref()) {
                 Ok(parsed) => self.hostname = Some(parsed),
@@ -145,76 +135,48 @@ impl Profile {
     /// not in question: they are only not used.
     fn contradictions(&self, name: &str, text: &ProfileText, source: &mut Source<'_>) {
         use Namespace::{Mount, User, Uts};
-        let wanted =
-            |on: &Option<Spanned<bool>>| on.as_ref().filter(|on| *on.get_ref()).map(Spanned::span);
-        let keys: [(&str, Option<Range<usize>>, Namespace, &str); 8] = [
-            (
-                "id_map",
-                text.id_map.as_ref().map(Spanned::span),
-                User,
-                "user",
-            ),
-            (
-                "ranges",
-                text.ranges.as_ref().map(Spanned::span),
-                User,
-                "user",
-            ),
+        let wanted = |on: &Option<Spanned<bool>>| span(on.as_ref().filter(|on| *on.get_ref()));
+        let keys = [
+            ("id_map", span(text.id_map.as_ref()), User, "user"),
+            ("ranges", span(text.ranges.as_ref()), User, "user"),
             (
                 "require_nsshell",
                 wanted(&text.require_nsshell),
                 User,
                 "user",
             ),
-            (
-                "hostname",
-                text.hostname.as_ref().map(Spanned::span),
-                Uts,
-                "uts",
-            ),
-            (
-                "private",
-                text.private.as_ref().map(Spanned::span),
-                Mount,
-                "mount",
-            ),
+            ("hostname", span(text.hostname.as_ref()), Uts, "uts"),
+            ("private", span(text.private.as_ref()), Mount, "mount"),
             ("runtime_dir", wanted(&text.runtime_dir), Mount, "mount"),
-            (
-                "grace",
-                text.grace.as_ref().map(Spanned::span),
-                Mount,
-                "mount",
-            ),
-            (
-                "timeout",
-                text.timeout.as_ref().map(Spanned::span),
-                Mount,
-                "mount",
-            ),
+            ("grace", span(text.grace.as_ref()), Mount, "mount"),
+            ("timeout", span(text.timeout.as_ref()), Mount, "mount"),
         ];
-        for (key, span, kind, kind_name) in keys {
-            let Some(span) = span.filter(|_| !self.has(kind)) else {
+        for (key, at, kind, kind_name) in keys {
+            let Some(at) = at.filter(|_| !self.has(kind)) else {
                 continue;
             };
             let what = format!(
                 "`{key}` says nothing in profile `{name}`, which has no {kind_name} namespace"
             );
             let help = format!("take it out or add \"{kind_name}\" to `namespaces`");
-            source.fault(span, what, Some(help));
+            source.fault(at, what, Some(help));
         }
         let hides = self
             .private
             .iter()
             .find(|private| self.shell.starts_with(&private.path));
-        let told = text.shell.as_ref().map(Spanned::span);
-        let told = told.or_else(|| text.private.as_ref().map(Spanned::span));
-        if let (Some(private), Some(span)) = (hides, told.filter(|_| self.has(Mount))) {
+        let told = span(text.shell.as_ref()).or(span(text.private.as_ref()));
+        if let (Some(private), Some(at)) = (hides, told.filter(|_| self.has(Mount))) {
             let (shell, hidden) = (self.shell.display(), private.path.display());
             let what =
                 format!("the shell {shell} would be hidden by the private directory {hidden}");
-            source.fault(span, what, None);
+            source.fault(at, what, None);
         }
     }
+}
+
+fn span<T>(value: Option<&Spanned<T>>) -> Option<Range<usize>> {
+    value.map(Spanned::span)
 }
 
 fn set<T: Copy>(value: &mut T, text: Option<&Spanned<T>>) {
@@ -224,10 +186,10 @@ fn set<T: Copy>(value: &mut T, text: Option<&Spanned<T>>) {
 }
 
 fn seconds(
-    value: &mut u32,
     key: &str,
-    allowed: std::ops::RangeInclusive<u32>,
     text: Option<&Spanned<i64>>,
+    allowed: RangeInclusive<u32>,
+    value: &mut u32,
     source: &mut Source<'_>,
 ) {
     let Some(text) = text else { return };

@@ -18,7 +18,9 @@ pub(crate) fn run(arguments: &CheckArguments, told: &mut impl Write) -> Result<(
         // a draft that is not root's yet is still worth reading
         Err(Error::Session(unsafe_file)) if is_about_owner(&unsafe_file) => {
             return match parse(file.unwrap_or(Path::new(host::POLICY))) {
-                Err(Error::Config(faults)) => Err(Error::UnsafeAndFaulty(unsafe_file, faults)),
+                Err(Error::Config(faults)) => {
+                    Err(Error::UnsafeAndFaulty(unsafe_file.into(), faults.into()))
+                }
                 _ => Err(unsafe_file.into()),
             };
         }

@@ -17,7 +17,7 @@ pub(crate) enum Error {
     /// a file that was to be checked is not text
     NotText(PathBuf),
     /// the policy is refused for whoever could change it, and has faults as well
-    UnsafeAndFaulty(nsshell_session::Error, nsshell_config::Error),
+    UnsafeAndFaulty(Box<nsshell_session::Error>, Box<nsshell_config::Error>),
     /// standard output or error is gone or full
     Output(io::Error),
     /// a value that JSON cannot hold

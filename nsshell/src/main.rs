@@ -47,8 +47,16 @@ fn outside(arguments: &[std::ffi::OsString]) -> Result<u8, Error> {
     let plan = own_plan()?;
     let shell = Shell::new(&plan.shell, arguments);
     match &plan.session {
+        // The module has told that the policy leaves this very login alone: a rule may name
+        // its service, which cannot be known here.
+        _ if std::env::var_os(standalone::VARIABLE).is_some_and(|name| name == "none") => {
+            Ok(shell.execute())
+        }
         None => Ok(shell.execute()),
-        Some(session) => standalone::run(&plan, session, || shell.execute()),
+        Some(_) if standalone::inside() => Ok(shell.execute()),
+        Some(session) => standalone::run(&plan, session, |name| {
+            shell.with(standalone::VARIABLE, name).execute()
+        }),
     }
 }
 

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use nsshell_session::sys::Errno;
 use nsshell_session::sys::process::execute;
+use nsshell_session::sys::{self, Errno};
 
 /// What is executed: program, arguments, environment.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,11 +46,21 @@ impl Shell {
         }
     }
 
+    /// The same, with one more variable in the environment.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        let prefix = format!("{name}=");
+        self.environment.retain(|one| !one.to_bytes().starts_with(prefix.as_bytes()));
+        self.environment.push(c_string(format!("{prefix}{value}").into_bytes()));
+        self
+    }
+
     /// Becomes the shell. Comes back only if that fails: with 127 if there is no such program,
     /// 126 if it cannot be executed, as sh(1) has it.
     pub fn execute(&self) -> u8 {
         let arguments: Vec<&CStr> = self.arguments.iter().map(CString::as_c_str).collect();
         let environment: Vec<&CStr> = self.environment.iter().map(CString::as_c_str).collect();
+        // Rust's runtime ignores it, which every program of the session would inherit.
+        sys::signal::default(sys::signal::PIPE);
         let errno = execute(&self.program, &arguments, &environment);
         let program = self.program.to_string_lossy();
         let (status, why) = match errno {

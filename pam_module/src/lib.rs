@@ -139,6 +139,7 @@ fn unconfined(
     profile: &str,
     arguments: &Arguments,
 ) -> Result<(), Refusal> {
+    put(handle, "NSSHELL_SESSION=none")?;
     put(handle, &format!("NSSHELL_PROFILE={profile}"))?;
     if arguments.debug {
         log(handle, Priority::Debug, &format!("{}: profile {profile} leaves it unconfined", user(handle)));

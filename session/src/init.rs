@@ -78,10 +78,8 @@ fn live(start: &Start<'_>) -> i32 {
     };
     let told = socket::send(&start.helper, &answer, &[]);
     let (Ok(signals), Ok(())) = (prepared, told) else { return 1 };
-    // From here on the lease is what keeps the session.
-    let _ = process::die_with_parent(false);
     process::close_all_but(&[&start.lease, start.holder, directory, record, &signals]);
-    process::trim_heap();
+    process::shrink();
     hold(start, &signals);
     end(start, &signals);
     start.record.remove();
@@ -101,6 +99,9 @@ fn prepare(start: &Start<'_>) -> Result<SignalFd, Error> {
     }
     // Last, and looked at: nothing above works without, nothing below needs more.
     caps::keep_only_kill().map_err(cannot)?;
+    // Before the helper hears that we are ready, since it then ends. Should it die instead,
+    // its end of the lease goes with it.
+    process::die_with_parent(false).map_err(cannot)?;
     Ok(signals)
 }
 

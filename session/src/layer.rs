@@ -20,17 +20,18 @@ pub fn build(plan: &Plan, session: &SessionPlan) -> Result<(), Error> {
     // Before the first mount, or it would show on the host.
     mount::receive_only()
         .map_err(|errno| Error::system("cannot cut the session's mounts off the host's", errno))?;
-    build_own(plan, session)?;
+    build_own(plan, session, (plan.account.uid, plan.account.gid))?;
     put_state(plan)
 }
 
 /// The part of [`build`] that an unprivileged user can do in namespaces of their own, too.
+/// `owner`: the user's ids as the caller's user namespace has them.
 ///
 /// # Errors
 /// A step fails.
-pub fn build_own(plan: &Plan, session: &SessionPlan) -> Result<(), Error> {
+pub fn build_own(plan: &Plan, session: &SessionPlan, owner: (u32, u32)) -> Result<(), Error> {
     for mount in &session.mounts {
-        make(mount, &plan.account)?;
+        make(mount, &plan.account, owner)?;
     }
     if let Some(name) = &session.hostname {
         process::set_hostname(OsStr::new(name))
@@ -43,7 +44,7 @@ pub fn build_own(plan: &Plan, session: &SessionPlan) -> Result<(), Error> {
     Ok(())
 }
 
-fn make(mount: &Mount, account: &Account) -> Result<(), Error> {
+fn make(mount: &Mount, account: &Account, owner: (u32, u32)) -> Result<(), Error> {
     match mount {
         Mount::Proc => put("proc", &[], Programs::Forbidden, Path::new("/proc"), false),
         Mount::Mqueue => put("mqueue", &[], Programs::Forbidden, Path::new("/dev/mqueue"), true),
@@ -53,7 +54,7 @@ fn make(mount: &Mount, account: &Account) -> Result<(), Error> {
             options.extend(size.as_deref().map(|size| ("size", size)));
             put("tmpfs", &options, Programs::Allowed, target, *optional)
         }
-        Mount::RuntimeDir => put_runtime_dir(account),
+        Mount::RuntimeDir => put_runtime_dir(account, owner),
     }
 }
 
@@ -73,7 +74,7 @@ fn put(
 }
 
 /// An empty runtime directory of the user's own in place of /run/user.
-fn put_runtime_dir(account: &Account) -> Result<(), Error> {
+fn put_runtime_dir(account: &Account, (uid, gid): (u32, u32)) -> Result<(), Error> {
     let target = Path::new("/run/user");
     // A host without logind has none; then no manager has to be hidden, and there is no place.
     let place = match place(target) {
@@ -81,7 +82,7 @@ fn put_runtime_dir(account: &Account) -> Result<(), Error> {
         place => place?,
     };
     let mount = file_system("tmpfs", &[("mode", "755")], Programs::Allowed, target)?;
-    mount::make_directory(&mount, &account.uid.to_string(), 0o700, account.uid, account.gid)
+    mount::make_directory(&mount, &account.uid.to_string(), 0o700, uid, gid)
         .map_err(|errno| Error::system("cannot make the session's runtime directory", errno))?;
     attach(&mount, &place, target)
 }
@@ -123,6 +124,20 @@ fn file_system(
 ) -> Result<OwnedFd, Error> {
     mount::make(fs_type, options, programs).map_err(|(errno, advice)| {
         let doing = format!("cannot make a {fs_type} for {}", target.display());
+        let forbidden = matches!(errno, Errno::PERM | Errno::ACCESS) && advice.is_empty();
+        let advice = match fs_type {
+            "proc" if forbidden => {
+                "where a part of /proc is masked, as in many containers, the kernel allows no new \
+                 one; or AppArmor forbids it, see `sysctl \
+                 kernel.apparmor_restrict_unprivileged_userns`"
+                    .to_owned()
+            }
+            _ if forbidden => {
+                "AppArmor may forbid it, see `sysctl kernel.apparmor_restrict_unprivileged_userns`"
+                    .to_owned()
+            }
+            _ => advice,
+        };
         Error::System { doing, errno, advice }
     })
 }

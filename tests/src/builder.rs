@@ -4,8 +4,7 @@ use crate::product::Product;
 use crate::spec::{File, Spec, User};
 
 /// crypt(5) of [`PASSWORD`](crate::PASSWORD).
-const PASSWORD_HASH: &str =
-    "$6$testhost$AM4.L5ox/OGlFXvNDo4T0BOpZTVBP3UAurqgF9QpqRhhz79LmPFHZgRqeIpgo/efCkaGC7AMDdwD3BbNklIU2/";
+const PASSWORD_HASH: &str = "$6$testhost$AM4.L5ox/OGlFXvNDo4T0BOpZTVBP3UAurqgF9QpqRhhz79LmPFHZgRqeIpgo/efCkaGC7AMDdwD3BbNklIU2/";
 
 const FIRST_UID: u32 = 1000;
 /// Subordinate ranges of the first user; the next one's begin this much higher.
@@ -37,7 +36,10 @@ Host *
 ";
 
 /// Where distributions keep the sftp server that is a program of its own.
-const SFTP_SERVERS: [&str; 2] = ["/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server"];
+const SFTP_SERVERS: [&str; 2] = [
+    "/usr/lib/openssh/sftp-server",
+    "/usr/libexec/openssh/sftp-server",
+];
 
 /// What a host is to have; see [`Host::builder`].
 #[derive(Debug)]
@@ -58,21 +60,34 @@ impl Builder {
             prepare: Vec::new(),
             sshd: true,
         };
-        Self { spec, sshd_config: SSHD_CONFIG.to_owned(), installed: false, confined: false }
+        Self {
+            spec,
+            sshd_config: SSHD_CONFIG.to_owned(),
+            installed: false,
+            confined: false,
+        }
     }
 
     /// The product's programs are there, and the module is in every PAM stack. Users that are
     /// added after this have nsshell as their login shell.
     #[must_use]
     pub fn confined(self) -> Self {
-        Self { installed: true, confined: true, ..self }
+        Self {
+            installed: true,
+            confined: true,
+            ..self
+        }
     }
 
     /// The product's programs are there, but no PAM stack knows of the module: for nsshell on
     /// its own.
     #[must_use]
     pub fn installed(self) -> Self {
-        Self { installed: true, confined: false, ..self }
+        Self {
+            installed: true,
+            confined: false,
+            ..self
+        }
     }
 
     /// An account with the next free uid from 1000, the password
@@ -85,14 +100,23 @@ impl Builder {
 
     /// The same, changed by `change`.
     #[must_use]
-    pub fn user_with(mut self, name: &str, change: impl FnOnce(UserBuilder) -> UserBuilder) -> Self {
+    pub fn user_with(
+        mut self,
+        name: &str,
+        change: impl FnOnce(UserBuilder) -> UserBuilder,
+    ) -> Self {
         let index = u32::try_from(self.spec.users.len()).expect("fewer users than uids");
         let range = (FIRST_SUBORDINATE * (index + 1), SUBORDINATE_COUNT);
         let user = User {
             name: name.to_owned(),
             uid: FIRST_UID + index,
             gid: FIRST_UID + index,
-            shell: if self.confined { "/usr/bin/nsshell" } else { "/bin/bash" }.to_owned(),
+            shell: if self.confined {
+                "/usr/bin/nsshell"
+            } else {
+                "/bin/bash"
+            }
+            .to_owned(),
             home: format!("/home/{name}").into(),
             subuid: vec![range],
             subgid: vec![range],
@@ -110,7 +134,11 @@ impl Builder {
     /// A file of root's.
     #[must_use]
     pub fn file(mut self, path: &str, mode: u32, content: &str) -> Self {
-        self.spec.files.push(File { path: path.into(), mode, content: content.to_owned() });
+        self.spec.files.push(File {
+            path: path.into(),
+            mode,
+            content: content.to_owned(),
+        });
         self
     }
 
@@ -143,7 +171,9 @@ impl Builder {
     #[must_use]
     pub fn start(mut self) -> Host {
         if self.installed {
-            self.spec.copies = Product::find().unwrap_or_else(|reason| panic!("{reason}")).copies();
+            self.spec.copies = Product::find()
+                .unwrap_or_else(|reason| panic!("{reason}"))
+                .copies();
         }
         for server in SFTP_SERVERS {
             if std::path::Path::new(server).exists() {
@@ -151,8 +181,16 @@ impl Builder {
             }
         }
         let mut files = pam::stacks(self.confined);
-        files.push(File { path: "/etc/ssh/ssh_config".into(), mode: 0o644, content: SSH_CONFIG.to_owned() });
-        files.push(File { path: "/etc/ssh/sshd_config".into(), mode: 0o644, content: self.sshd_config });
+        files.push(File {
+            path: "/etc/ssh/ssh_config".into(),
+            mode: 0o644,
+            content: SSH_CONFIG.to_owned(),
+        });
+        files.push(File {
+            path: "/etc/ssh/sshd_config".into(),
+            mode: 0o644,
+            content: self.sshd_config,
+        });
         // The test's own files last: they may replace the harness's.
         files.append(&mut self.spec.files);
         self.spec.files = files;

@@ -12,7 +12,10 @@ use crate::wait::LIMIT;
 
 /// The environment of root's commands in a host.
 const ENVIRONMENT: [(&str, &str); 5] = [
-    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    (
+        "PATH",
+        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    ),
     ("HOME", "/root"),
     ("SHELL", "/bin/bash"),
     ("TERM", "dumb"),
@@ -85,11 +88,21 @@ impl Cmd {
     /// If it cannot be started.
     pub fn spawn(self) -> Running {
         let mut command = self.command();
-        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("start nsenter of util-linux");
         let stdout = collect(child.stdout.take().expect("stdout is a pipe"));
         let stderr = collect(child.stderr.take().expect("stderr is a pipe"));
-        Running { line: self.argv.join(" "), child, stdout, stderr, seen: Vec::new() }
+        Running {
+            line: self.argv.join(" "),
+            child,
+            stdout,
+            stderr,
+            seen: Vec::new(),
+        }
     }
 
     /// Starts it on a terminal of 24 lines and 80 columns.
@@ -98,7 +111,12 @@ impl Cmd {
         Pty::spawn(self.host, self.argv.join(" "), |pid_1| {
             let mut argv = vec!["setsid".to_owned(), "--ctty".to_owned()];
             argv.extend(self.argv.iter().cloned());
-            Cmd { host: pid_1, argv, ..self }.command()
+            Cmd {
+                host: pid_1,
+                argv,
+                ..self
+            }
+            .command()
         })
     }
 
@@ -109,20 +127,35 @@ impl Cmd {
     /// If it cannot be started.
     #[must_use]
     pub fn on_own_output(self) -> u8 {
-        let status = self.command().status().expect("start nsenter of util-linux");
-        status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+        let status = self
+            .command()
+            .status()
+            .expect("start nsenter of util-linux");
+        status
+            .code()
+            .and_then(|code| u8::try_from(code).ok())
+            .unwrap_or(u8::MAX)
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new("nsenter");
         command
             .arg(format!("--target={}", self.host))
-            .args(["--mount", "--ipc", "--uts", "--net", "--pid", "--cgroup", "--"])
+            .args([
+                "--mount", "--ipc", "--uts", "--net", "--pid", "--cgroup", "--",
+            ])
             .env_clear()
             .envs(ENVIRONMENT)
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         // A user may have no way into /root.
-        command.args(["env", if self.user.is_some() { "--chdir=/" } else { "--chdir=/root" }]);
+        command.args([
+            "env",
+            if self.user.is_some() {
+                "--chdir=/"
+            } else {
+                "--chdir=/root"
+            },
+        ]);
         if let Some(user) = &self.user {
             command.args(["setpriv", "--reuid", user, "--regid", user, "--init-groups"]);
         }
@@ -162,8 +195,14 @@ impl Running {
     /// # Panics
     /// If it is closed.
     pub fn send(&mut self, text: &str) {
-        let stdin = self.child.stdin.as_mut().expect("standard input is still open");
-        stdin.write_all(text.as_bytes()).unwrap_or_else(|error| panic!("`{}` takes no input: {error}", self.line));
+        let stdin = self
+            .child
+            .stdin
+            .as_mut()
+            .expect("standard input is still open");
+        stdin
+            .write_all(text.as_bytes())
+            .unwrap_or_else(|error| panic!("`{}` takes no input: {error}", self.line));
     }
 
     /// Waits until the standard output contains `pattern`, and takes everything up to its end.
@@ -177,7 +216,10 @@ impl Running {
                 let taken: Vec<u8> = self.seen.drain(..at + pattern.len()).collect();
                 return String::from_utf8_lossy(&taken).into_owned();
             }
-            match self.stdout.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            match self
+                .stdout
+                .recv_timeout(end.saturating_duration_since(Instant::now()))
+            {
                 Ok(piece) => self.seen.extend(piece),
                 Err(reason) => panic!(
                     "`{}` did not say `{pattern}`: {reason}; it said `{}` and complained `{}`",
@@ -218,16 +260,28 @@ impl Running {
         let complete = drain(&self.stdout, end, &mut stdout);
         let mut stderr = Vec::new();
         let complete = drain(&self.stderr, end, &mut stderr) && complete;
-        let output = Output { line: self.line.clone(), status, stdout, stderr };
+        let output = Output {
+            line: self.line.clone(),
+            status,
+            stdout,
+            stderr,
+        };
         assert!(ended, "still running after {limit:?}: {output}");
-        assert!(complete, "ended, but something still holds its output after {limit:?}: {output}");
+        assert!(
+            complete,
+            "ended, but something still holds its output after {limit:?}: {output}"
+        );
         output
     }
 
     /// In the background, so that a command that writes before it has read everything does not
     /// block.
     fn feed(&mut self, bytes: Vec<u8>) {
-        let mut stdin = self.child.stdin.take().expect("standard input is still open");
+        let mut stdin = self
+            .child
+            .stdin
+            .take()
+            .expect("standard input is still open");
         // A command need not read what it is given.
         std::thread::spawn(move || stdin.write_all(&bytes));
     }
@@ -235,8 +289,11 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.kill();
-        let _ = self.child.wait();
+        // Not once it has ended: what it has put into the background belongs to the test.
+        if let Ok(None) = self.child.try_wait() {
+            self.kill();
+            let _ = self.child.wait();
+        }
     }
 }
 
@@ -251,7 +308,8 @@ pub(crate) fn wait_child(child: &Child, limit: Duration) -> bool {
 pub(crate) fn poll_until(watched: &mut [PollFd<'_>], limit: Duration) -> bool {
     let end = Instant::now() + limit;
     loop {
-        let left = Timespec::try_from(end.saturating_duration_since(Instant::now())).expect("a short time");
+        let left = Timespec::try_from(end.saturating_duration_since(Instant::now()))
+            .expect("a short time");
         match poll(watched, Some(&left)) {
             Ok(ready) => return ready > 0,
             Err(rustix::io::Errno::INTR) => {}
@@ -272,7 +330,8 @@ fn drain(from: &Receiver<Vec<u8>>, end: Instant, into: &mut Vec<u8>) -> bool {
 }
 
 pub(crate) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
-    hay.windows(needle.len()).position(|window| window == needle)
+    hay.windows(needle.len())
+        .position(|window| window == needle)
 }
 
 /// What became of a command.
@@ -290,7 +349,12 @@ pub struct Output {
 impl Output {
     pub(crate) fn answer(line: &str, code: i32, stdout: String) -> Self {
         let status = ExitStatus::from_raw(code << 8);
-        Self { line: line.to_owned(), status, stdout: stdout.into_bytes(), stderr: Vec::new() }
+        Self {
+            line: line.to_owned(),
+            status,
+            stdout: stdout.into_bytes(),
+            stderr: Vec::new(),
+        }
     }
 
     /// Its exit status; none if a signal killed it.
@@ -340,6 +404,13 @@ impl Output {
 
 impl std::fmt::Display for Output {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}`: {}\nstdout: {}\nstderr: {}", self.line, self.status, self.text(), self.complaint())
+        write!(
+            f,
+            "`{}`: {}\nstdout: {}\nstderr: {}",
+            self.line,
+            self.status,
+            self.text(),
+            self.complaint()
+        )
     }
 }

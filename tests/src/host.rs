@@ -54,7 +54,9 @@ impl Host {
         let stdout = unshare.stdout.take().expect("stdout is a pipe");
         let mut line = serde_json::to_string(spec).expect("a description is plain data");
         line.push('\n');
-        stdin.write_all(line.as_bytes()).expect("describe the host to its init");
+        stdin
+            .write_all(line.as_bytes())
+            .expect("describe the host to its init");
 
         let (sender, answer) = mpsc::channel();
         std::thread::spawn(move || {
@@ -62,8 +64,15 @@ impl Host {
             let read = BufReader::new(stdout).read_line(&mut line);
             let _ = sender.send(read.map(|_| line));
         });
-        let mut host = Self { unshare, stdin: Some(stdin), pid: 0 };
-        let answer = answer.recv_timeout(LIMIT).expect("the host starts in time").expect("read from its init");
+        let mut host = Self {
+            unshare,
+            stdin: Some(stdin),
+            pid: 0,
+        };
+        let answer = answer
+            .recv_timeout(LIMIT)
+            .expect("the host starts in time")
+            .expect("read from its init");
         host.pid = answer
             .strip_prefix("ready ")
             .and_then(|pid| pid.trim().parse().ok())
@@ -137,7 +146,9 @@ impl Host {
     /// Waits until a line of the log contains `text`: messages are written a moment after they
     /// were sent.
     pub fn wait_for_log(&self, text: &str) {
-        crate::wait_for(&format!("`{text}` in the log"), || self.log().contains(text));
+        crate::wait_for(&format!("`{text}` in the log"), || {
+            self.log().contains(text)
+        });
     }
 
     /// Counts what there is in the host now.

@@ -7,9 +7,9 @@
 //! # fn g1_a_session_has_a_pid_1_of_its_own() {
 //! root_or_skip!(); // first line of every case
 //! let host = Host::confined(); // alice and bob, the module in every PAM stack
-//! assert!(host.ssh("alice", "ps -o comm= -p 1").ok().contains("session-init"));
+//! assert!(host.ssh("alice", "ps -o comm= -p 1").ok().contains("nsshell-init"));
 //! let control = Host::unconfined(); // the same attempt without the product must come out otherwise
-//! assert!(!control.ssh("alice", "ps -o comm= -p 1").ok().contains("session-init"));
+//! assert!(!control.ssh("alice", "ps -o comm= -p 1").ok().contains("nsshell-init"));
 //! # }
 //! ```
 //! Put it into a module of `tests/e2e/`; name it as a sentence, with the number of the guarantee

@@ -13,7 +13,9 @@ pub fn stacks(confined: bool) -> Vec<File> {
     // Whatever is not listed is refused; pamtester and the like bring their own file.
     files.push(file(
         "other",
-        ["auth", "account", "password", "session"].map(|kind| format!("{kind} required pam_deny.so\n")).concat(),
+        ["auth", "account", "password", "session"]
+            .map(|kind| format!("{kind} required pam_deny.so\n"))
+            .concat(),
     ));
     files
 }
@@ -43,5 +45,9 @@ fn stack(service: &str, confined: bool) -> File {
 }
 
 fn file(service: &str, content: String) -> File {
-    File { path: format!("/etc/pam.d/{service}").into(), mode: 0o644, content }
+    File {
+        path: format!("/etc/pam.d/{service}").into(),
+        mode: 0o644,
+        content,
+    }
 }

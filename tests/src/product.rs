@@ -35,11 +35,19 @@ impl Product {
         let module = module_dir().join("pam_nsshell.so");
         [
             ("libpam_nsshell.so", module, 0o644),
-            ("session-init", "/usr/libexec/nsshell/session-init".into(), 0o755),
+            (
+                "session-init",
+                "/usr/libexec/nsshell/session-init".into(),
+                0o755,
+            ),
             ("nsshell", "/usr/bin/nsshell".into(), 0o755),
             ("nsctl", "/usr/sbin/nsctl".into(), 0o755),
         ]
-        .map(|(name, to, mode)| Copy { from: self.dir.join(name), to, mode })
+        .map(|(name, to, mode)| Copy {
+            from: self.dir.join(name),
+            to,
+            mode,
+        })
         .into()
     }
 }
@@ -50,7 +58,11 @@ impl Product {
 /// If there is none.
 #[must_use]
 pub fn module_dir() -> PathBuf {
-    let multiarch = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|e| e.path());
+    let multiarch = std::fs::read_dir("/usr/lib")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|e| e.path());
     ["/usr/lib64", "/lib64", "/usr/lib", "/lib"]
         .map(PathBuf::from)
         .into_iter()
@@ -64,14 +76,25 @@ pub fn module_dir() -> PathBuf {
 /// PROFILE/deps, the programs in PROFILE.
 fn target_dir() -> Result<PathBuf, String> {
     let profile = profile_dir()?;
-    profile.parent().map(Path::to_path_buf).ok_or_else(|| format!("{} has no parent", profile.display()))
+    profile
+        .parent()
+        .map(Path::to_path_buf)
+        .ok_or_else(|| format!("{} has no parent", profile.display()))
 }
 
 fn profile_dir() -> Result<PathBuf, String> {
-    let exe = std::env::current_exe().map_err(|e| format!("cannot find this program's own path: {e}"))?;
-    let dir = exe.parent().ok_or_else(|| format!("{} has no parent", exe.display()))?;
+    let exe =
+        std::env::current_exe().map_err(|e| format!("cannot find this program's own path: {e}"))?;
+    let dir = exe
+        .parent()
+        .ok_or_else(|| format!("{} has no parent", exe.display()))?;
     let deps = dir.file_name().is_some_and(|name| name == "deps");
-    Ok(if deps { dir.parent().unwrap_or(dir) } else { dir }.to_path_buf())
+    Ok(if deps {
+        dir.parent().unwrap_or(dir)
+    } else {
+        dir
+    }
+    .to_path_buf())
 }
 
 /// The path of a program of this crate.
@@ -81,6 +104,10 @@ fn profile_dir() -> Result<PathBuf, String> {
 #[must_use]
 pub fn own_program(name: &str) -> PathBuf {
     let path = profile_dir().expect("the build directory").join(name);
-    assert!(path.is_file(), "{} is missing; build it with `cargo build -p nsshell-tests`", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing; build it with `cargo build -p nsshell-tests`",
+        path.display()
+    );
     path
 }

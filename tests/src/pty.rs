@@ -12,7 +12,8 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use crate::command::{find, poll_until, wait_child};
 use crate::wait::LIMIT;
 
-/// A terminal of the host (pty(7)) with a command on it. Dropping it hangs up.
+/// A terminal of the host (pty(7)) with a command on it. Dropping it kills the command and hangs
+/// up.
 #[derive(Debug)]
 pub struct Pty {
     line: String,
@@ -29,7 +30,8 @@ impl Pty {
     pub(crate) fn spawn(host: u32, line: String, command: impl FnOnce(u32) -> Command) -> Self {
         let ptmx = format!("/proc/{host}/root/dev/pts/ptmx");
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let master = rustix::fs::open(&ptmx, flags, Mode::empty()).expect("open the host's /dev/ptmx");
+        let master =
+            rustix::fs::open(&ptmx, flags, Mode::empty()).expect("open the host's /dev/ptmx");
         unlockpt(&master).expect("unlock the terminal");
         let open = || {
             let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
@@ -37,9 +39,19 @@ impl Pty {
         };
         set_size(&master, 24, 80);
         let mut command = command(host);
-        command.process_group(0).stdin(open()).stdout(open()).stderr(open());
+        command
+            .process_group(0)
+            .stdin(open())
+            .stdout(open())
+            .stderr(open());
         let child = command.spawn().expect("start nsenter of util-linux");
-        Self { line, master, child, seen: Vec::new(), questions: 0 }
+        Self {
+            line,
+            master,
+            child,
+            seen: Vec::new(),
+            questions: 0,
+        }
     }
 
     /// Types this, without a line's end.
@@ -82,7 +94,9 @@ impl Pty {
     pub fn expect_any(&mut self, patterns: &[&str]) -> String {
         let end = Instant::now() + LIMIT;
         loop {
-            let ends = patterns.iter().filter_map(|pattern| Some(find(&self.seen, pattern.as_bytes())? + pattern.len()));
+            let ends = patterns
+                .iter()
+                .filter_map(|pattern| Some(find(&self.seen, pattern.as_bytes())? + pattern.len()));
             if let Some(end) = ends.min() {
                 let taken: Vec<u8> = self.seen.drain(..end).collect();
                 return String::from_utf8_lossy(&taken).into_owned();
@@ -113,11 +127,16 @@ impl Pty {
         self.questions += 1;
         let number = self.questions;
         // The quotes keep the shell's echo of the line apart from what it writes.
-        self.line(&format!("echo 'be''gin'{number}; {line}; echo 'e''nd'{number}"));
+        self.line(&format!(
+            "echo 'be''gin'{number}; {line}; echo 'e''nd'{number}"
+        ));
         self.expect(&format!("begin{number}\r\n"));
         let end = format!("end{number}\r\n");
         let answer = self.expect(&end);
-        answer[..answer.len() - end.len()].replace("\r\n", "\n").trim_end().to_owned()
+        answer[..answer.len() - end.len()]
+            .replace("\r\n", "\n")
+            .trim_end()
+            .to_owned()
     }
 
     /// Changes the window's size, in characters.
@@ -136,7 +155,11 @@ impl Pty {
         while self.read(end.saturating_duration_since(Instant::now())) {}
         let ended = wait_child(&self.child, end.saturating_duration_since(Instant::now()));
         let rest = String::from_utf8_lossy(&std::mem::take(&mut self.seen)).into_owned();
-        assert!(ended, "`{}` still runs after {LIMIT:?}; it shows `{rest}`", self.line);
+        assert!(
+            ended,
+            "`{}` still runs after {LIMIT:?}; it shows `{rest}`",
+            self.line
+        );
         (self.child.wait().expect("wait for nsenter"), rest)
     }
 
@@ -157,14 +180,21 @@ impl Pty {
 
 impl Drop for Pty {
     fn drop(&mut self) {
-        if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
-            let _ = kill_process_group(group, Signal::KILL);
+        if let Ok(None) = self.child.try_wait() {
+            if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            let _ = self.child.wait();
         }
-        let _ = self.child.wait();
     }
 }
 
 fn set_size(master: &OwnedFd, rows: u16, columns: u16) {
-    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let size = Winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
     tcsetwinsize(master, size).expect("set the window's size");
 }

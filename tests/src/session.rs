@@ -11,7 +11,10 @@ pub struct Session {
 impl Session {
     /// `login` ends in a shell that reads commands from its standard input.
     pub(crate) fn new(login: Cmd) -> Self {
-        let mut session = Self { shell: login.spawn(), questions: 0 };
+        let mut session = Self {
+            shell: login.spawn(),
+            questions: 0,
+        };
         // The login is through when it answers.
         session.ask("true").ok();
         session
@@ -26,9 +29,15 @@ impl Session {
         self.questions += 1;
         let end = format!("--end of answer {}: ", self.questions);
         // What the line starts must not read the next question.
-        self.shell.send(&format!("{{ {line}\n}} </dev/null\necho \"{end}$?\"\n"));
+        self.shell
+            .send(&format!("{{ {line}\n}} </dev/null\necho \"{end}$?\"\n"));
         let text = self.shell.expect(&end);
-        let code = self.shell.expect("\n").trim().parse().expect("an exit status");
+        let code = self
+            .shell
+            .expect("\n")
+            .trim()
+            .parse()
+            .expect("an exit status");
         Output::answer(line, code, text[..text.len() - end.len()].to_owned())
     }
 

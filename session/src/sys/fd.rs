@@ -29,6 +29,14 @@ pub struct Identity {
     inode: u64,
 }
 
+impl Identity {
+    /// The inode: for a namespace, the number that its link in /proc shows.
+    #[must_use]
+    pub fn inode(self) -> u64 {
+        self.inode
+    }
+}
+
 /// The identity of an open descriptor.
 ///
 /// # Errors

@@ -193,6 +193,12 @@ pub fn effective_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+/// The caller's own user and group id, as its user namespace has them.
+#[must_use]
+pub fn own_ids() -> (u32, u32) {
+    (effective_uid(), rustix::process::getegid().as_raw())
+}
+
 /// The caller's real user id.
 #[must_use]
 pub fn real_uid() -> u32 {
@@ -276,13 +282,24 @@ pub fn set_name(name: &CStr) -> Result<()> {
     rustix::thread::set_name(name)
 }
 
-/// Gives freed heap back to the kernel, so that a long-lived process stays small.
-pub fn trim_heap() {
+/// Gives back what a long-lived process does not need: freed heap, and the pages of the
+/// program itself, which come back from the page cache one by one as they are used.
+pub fn shrink() {
     // SAFETY: glibc's own call on its own heap.
     #[cfg(target_env = "gnu")]
     unsafe {
         libc::malloc_trim(0)
     };
+    unsafe extern "C" {
+        // The linker's own marks: the first byte of the program, the first behind its code.
+        static __executable_start: u8;
+        static etext: u8;
+    }
+    let (start, end) = (&raw const __executable_start as usize, &raw const etext as usize);
+    let whole_pages = (end - start) & !4095;
+    // SAFETY: between the two marks lies what the file has and nobody writes: headers,
+    // constants and code, without relocations. Dropped pages read the same again.
+    unsafe { libc::madvise(start as *mut libc::c_void, whole_pages, libc::MADV_DONTNEED) };
 }
 
 /// Sets the host name of the caller's UTS namespace.

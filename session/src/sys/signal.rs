@@ -53,6 +53,15 @@ pub fn default_all() {
     }
 }
 
+/// SIGPIPE
+pub const PIPE: Signal = libc::SIGPIPE;
+
+/// Puts one signal to its default action.
+pub fn default(signal: Signal) {
+    // SAFETY: SIG_DFL installs no code.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}
+
 /// A descriptor from which signals are read.
 pub struct SignalFd(OwnedFd);
 

@@ -12,8 +12,16 @@ fn main() -> ExitCode {
     if confined {
         arguments.remove(0);
     }
-    let line = if arguments.is_empty() { "exec bash -i".to_owned() } else { arguments.join(" ") };
-    let host = if confined { Host::confined() } else { Host::unconfined() };
+    let line = if arguments.is_empty() {
+        "exec bash -i".to_owned()
+    } else {
+        arguments.join(" ")
+    };
+    let host = if confined {
+        Host::confined()
+    } else {
+        Host::unconfined()
+    };
     let code = host.cmd(&line).on_own_output();
     drop(host);
     ExitCode::from(code)

@@ -7,8 +7,10 @@ use nsshell_tests::{Host, Session, root_or_skip, wait_for};
 /// A session that has let go of a process as well as a user can.
 fn with_daemon(host: &Host) -> Session {
     let mut session = host.session("alice");
-    session.ask("setsid -f sh -c 'trap \"\" HUP; exec sleep 1000' >/dev/null 2>&1").ok();
-    session.ask("pgrep -x sleep").ok();
+    session
+        .ask("setsid -f sh -c 'trap \"\" HUP; exec sleep 1000' >/dev/null 2>&1")
+        .ok();
+    wait_for("the daemon", || session.ask("pgrep -x sleep").success());
     session
 }
 
@@ -19,7 +21,9 @@ fn ends_with_session(host: &Host, end: impl FnOnce(Session)) -> bool {
     host.ssh("alice", "true").ok();
     let before = host.census();
     end(with_daemon(host));
-    wait_for("the end of sshd's processes", || !host.run("pgrep -f '^sshd: alice'").success());
+    wait_for("the end of sshd's processes", || {
+        !host.run("pgrep -f '^sshd: alice'").success()
+    });
     let confined = host.run("test -e /usr/bin/nsshell").success();
     if confined {
         host.wait_for_nothing_left(&before);
@@ -51,9 +55,13 @@ fn g5_nothing_outlives_a_client_that_vanishes() {
 fn g5_nothing_outlives_the_sshd_monitor_killed_with_sigkill() {
     root_or_skip!();
     let host = Host::confined();
-    assert!(ends_with_session(&host, |session| kill_monitor(&host, session)));
+    assert!(ends_with_session(&host, |session| kill_monitor(
+        &host, session
+    )));
     let control = Host::unconfined();
-    assert!(!ends_with_session(&control, |session| kill_monitor(&control, session)));
+    assert!(!ends_with_session(&control, |session| kill_monitor(
+        &control, session
+    )));
 }
 
 #[test]
@@ -61,7 +69,7 @@ fn g5_nothing_outlives_the_session_s_init() {
     root_or_skip!();
     let host = Host::confined();
     assert!(ends_with_session(&host, |session| {
-        host.run("pkill -KILL -x session-init").ok();
+        host.run("pkill -KILL -x nsshell-init").ok();
         let _ = session.wait();
     }));
     host.ssh("alice", "true").ok();
@@ -75,6 +83,9 @@ fn g5_nothing_outlives_su_killed_with_sigkill() {
     let mut shell = host.pty("exec su - alice");
     shell.prompt();
     shell.ask("setsid -f sleep 1000");
+    wait_for("the daemon", || {
+        shell.ask("pgrep -x sleep; true").parse::<u32>().is_ok()
+    });
     host.run("pkill -KILL -x su").ok();
     drop(shell);
     host.wait_for_nothing_left(&before);
@@ -86,7 +97,9 @@ fn g5_a_daemon_that_ignores_sigterm_ends_after_the_grace() {
     let host = Host::confined();
     let before = host.census();
     let mut session = host.session("alice");
-    session.ask("setsid -f sh -c 'trap \"\" HUP TERM INT; while :; do sleep 1; done' >/dev/null 2>&1").ok();
+    session
+        .ask("setsid -f sh -c 'trap \"\" HUP TERM INT; while :; do sleep 1; done' >/dev/null 2>&1")
+        .ok();
     session.end().ok();
     host.wait_for_nothing_left(&before);
 }
@@ -95,7 +108,12 @@ fn g5_a_daemon_that_ignores_sigterm_ends_after_the_grace() {
 fn g5_a_session_is_on_record_while_it_lives() {
     root_or_skip!();
     let host = Host::confined();
-    let records = || host.run("ls /run/nsshell/sessions 2>/dev/null").text().lines().count();
+    let records = || {
+        host.run("ls /run/nsshell/sessions 2>/dev/null")
+            .text()
+            .lines()
+            .count()
+    };
     let (alice, bob) = (host.session("alice"), host.session("bob"));
     assert_eq!(records(), 2);
     alice.end().ok();
@@ -110,10 +128,17 @@ fn g5_nothing_is_left_after_200_logins() {
     let host = Host::confined();
     let login = "ssh alice@127.0.0.1 'sleep 1000 >/dev/null 2>&1 & true'";
     host.run(login).ok();
-    wait_for("the end of the first", || !host.run("pgrep -x 'sleep|session-init|sshd' -u alice").success());
+    wait_for("the end of the first", || {
+        !host
+            .run("pgrep -x 'sleep|nsshell-init|sshd' -u alice")
+            .success()
+    });
     let before = host.census();
     // Some at once: what is left behind by a race counts too.
-    host.cmd(&format!("seq 200 | xargs -P 4 -I{{}} {login}")).limit(Duration::from_secs(200)).output().ok();
+    host.cmd(&format!("seq 200 | xargs -P 4 -I{{}} {login}"))
+        .limit(Duration::from_secs(200))
+        .output()
+        .ok();
     host.wait_for_nothing_left(&before);
     assert_eq!(host.census().without(&before), Vec::<String>::new());
 }

@@ -21,15 +21,28 @@ fn g4_no_set_id_or_capable_program_of_the_host_gives_anything() {
     let attempts = [
         ("a set-user-id program", "test $(set-uid-id -u) = 0"),
         ("a set-group-id program", "test $(set-gid-id -g) != 1000"),
-        ("a program with a file capability", "capable-head -c 1 /etc/shadow"),
-        ("a set-user-id program that reads", "set-uid-head -c 1 /etc/shadow"),
+        (
+            "a program with a file capability",
+            "capable-head -c 1 /etc/shadow",
+        ),
+        (
+            "a set-user-id program that reads",
+            "set-uid-head -c 1 /etc/shadow",
+        ),
         ("sudo", "sudo -n true"),
         // In a user namespace of one's own one is root over one's own ids only.
-        ("a nested user namespace", "unshare --user --map-root-user head -c 1 /etc/shadow || set-uid-head -c 1 /etc/shadow"),
+        (
+            "a nested user namespace",
+            "unshare --user --map-root-user head -c 1 /etc/shadow || set-uid-head -c 1 /etc/shadow",
+        ),
     ];
     let succeeding = |host: &Host| {
         let mut alice = host.session("alice");
-        attempts.into_iter().filter(|(_, line)| alice.ask(line).success()).map(|(name, _)| name).collect::<Vec<_>>()
+        attempts
+            .into_iter()
+            .filter(|(_, line)| alice.ask(line).success())
+            .map(|(name, _)| name)
+            .collect::<Vec<_>>()
     };
     let none = succeeding(&with_privileged_programs(Host::builder().confined()));
     assert_eq!(none, Vec::<&str>::new());
@@ -39,7 +52,8 @@ fn g4_no_set_id_or_capable_program_of_the_host_gives_anything() {
 
 /// A host with a secret under each place that a session has of its own.
 fn with_secrets(host: Host) -> Host {
-    host.run("for dir in /tmp /var/tmp /dev/shm /dev/mqueue; do touch $dir/of-the-host; done").ok();
+    host.run("for dir in /tmp /var/tmp /dev/shm /dev/mqueue; do touch $dir/of-the-host; done")
+        .ok();
     host
 }
 
@@ -67,10 +81,19 @@ fn uncovering() -> Vec<String> {
     let ways: [fn(&str) -> String; 4] = [
         str::to_owned,
         |line| format!("unshare --user --map-root-user --mount sh -c '{line}'"),
-        |line| format!("unshare --user --map-root-user --mount --propagation unchanged sh -c '{line}'"),
-        |line| format!("unshare --user --map-current-user --keep-caps --mount --pid --fork sh -c '{line}'"),
+        |line| {
+            format!("unshare --user --map-root-user --mount --propagation unchanged sh -c '{line}'")
+        },
+        |line| {
+            format!(
+                "unshare --user --map-current-user --keep-caps --mount --pid --fork sh -c '{line}'"
+            )
+        },
     ];
-    tries.iter().flat_map(|line| ways.map(|way| way(&format!("{line}; {show}")))).collect()
+    tries
+        .iter()
+        .flat_map(|line| ways.map(|way| way(&format!("{line}; {show}"))))
+        .collect()
 }
 
 #[test]
@@ -85,7 +108,11 @@ fn g3_nothing_uncovers_what_the_policy_s_mounts_hide() {
     }
     assert_eq!(host.run("cat /proc/1/mountinfo").ok(), before);
     let control = with_secrets(Host::unconfined());
-    assert!(uncovering().iter().all(|line| shows(&mut control.session("alice"), line)));
+    assert!(
+        uncovering()
+            .iter()
+            .all(|line| shows(&mut control.session("alice"), line))
+    );
 }
 
 #[test]
@@ -93,7 +120,7 @@ fn g1_nothing_of_the_init_or_of_sshd_leads_out() {
     root_or_skip!();
     let host = with_secrets(Host::confined());
     let mut alice = host.session("alice");
-    let visible = alice.ask("pgrep -x sshd; pgrep -x session-init").ok();
+    let visible = alice.ask("pgrep -x sshd && pgrep -x nsshell-init").ok();
     assert!(visible.lines().count() >= 2, "{visible}");
     for pid in visible.lines() {
         for line in [
@@ -108,7 +135,9 @@ fn g1_nothing_of_the_init_or_of_sshd_leads_out() {
             format!("nsenter --target {pid} --user --mount true"),
             format!("unshare --user --map-root-user nsenter --target {pid} --mount true"),
             format!("timeout 5 strace -p {pid} 2>&1 | grep attached"),
-            format!("unshare --user --map-root-user timeout 5 strace -p {pid} 2>&1 | grep attached"),
+            format!(
+                "unshare --user --map-root-user timeout 5 strace -p {pid} 2>&1 | grep attached"
+            ),
         ] {
             assert!(!alice.ask(&line).success(), "{line}");
         }
@@ -124,8 +153,12 @@ fn g1_a_session_that_kills_all_it_can_ends_nothing_but_itself() {
     let host = Host::confined();
     let before = host.census();
     let mut bob = host.session("bob");
-    bob.ask("sleep 1000 &").ok();
-    for line in ["kill -9 -1", "unshare --user --map-root-user kill -9 -1", "kill -9 1; kill -TERM 1; kill -9 -1"] {
+    bob.ask("sleep 1000 >/dev/null 2>&1 &").ok();
+    for line in [
+        "kill -9 -1",
+        "unshare --user --map-root-user kill -9 -1",
+        "kill -9 1; kill -TERM 1; kill -9 -1",
+    ] {
         let _ = host.ssh("alice", line);
     }
     bob.ask("pgrep -x sleep").ok();
@@ -139,7 +172,11 @@ fn g1_the_init_survives_its_own_session_s_signals() {
     root_or_skip!();
     let host = Host::confined();
     let mut alice = host.session("alice");
-    alice.ask("for signal in TERM INT HUP KILL STOP USR1 SEGV CHLD; do kill -$signal 1; done; true").ok();
+    alice
+        .ask("for signal in TERM INT HUP KILL STOP USR1 SEGV CHLD; do kill -$signal 1; done; true")
+        .ok();
     assert!(alice.ask("ps -o stat= -p 1").ok().starts_with('S'));
-    alice.ask("sh -c 'exec true & exit'; sleep 0.1; ps -e -o stat= | grep Z").fails();
+    alice
+        .ask("sh -c 'exec true & exit'; sleep 0.1; ps -e -o stat= | grep Z")
+        .fails();
 }

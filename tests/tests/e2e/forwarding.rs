@@ -25,13 +25,21 @@ fn forwarding(host: &Host, options: &[&str]) -> nsshell_tests::Running {
 
 fn a_local_port_is_forwarded(host: &Host) {
     let _connection = forwarding(host, &["-L", "8000:127.0.0.1:22"]);
-    assert!(host.run("echo | nc -w 5 127.0.0.1 8000").text().starts_with(GREETING));
+    assert!(
+        host.run("echo | nc -w 5 127.0.0.1 8000")
+            .text()
+            .starts_with(GREETING)
+    );
 }
 
 fn a_remote_port_is_forwarded(host: &Host) {
     let _connection = forwarding(host, &["-R", "8000:127.0.0.1:22"]);
     // From a session: the port is open on its side.
-    assert!(host.ssh("alice", "echo | nc -w 5 127.0.0.1 8000").text().starts_with(GREETING));
+    assert!(
+        host.ssh("alice", "echo | nc -w 5 127.0.0.1 8000")
+            .text()
+            .starts_with(GREETING)
+    );
 }
 
 fn a_dynamic_port_is_forwarded(host: &Host) {
@@ -41,13 +49,28 @@ fn a_dynamic_port_is_forwarded(host: &Host) {
 }
 
 fn a_remote_socket_is_forwarded(host: &Host) {
-    let options = ["-o", "ExitOnForwardFailure=yes", "-R", "/home/alice/socket:127.0.0.1:22"];
-    let output = host.ssh_cmd("alice", &options, "echo | nc -w 5 -U /home/alice/socket").output();
+    let options = [
+        "-o",
+        "ExitOnForwardFailure=yes",
+        "-R",
+        "/home/alice/socket:127.0.0.1:22",
+    ];
+    let output = host
+        .ssh_cmd("alice", &options, "echo | nc -w 5 -U /home/alice/socket")
+        .output();
     assert!(output.text().starts_with(GREETING), "{output}");
 }
 
 fn the_agent_is_forwarded(host: &Host) {
-    let with_agent = |line: &str| host.argv(&["ssh-agent", "sh", "-c", &format!("ssh-add -q /etc/ssh/client_key && {line}")]).output();
+    let with_agent = |line: &str| {
+        host.argv(&[
+            "ssh-agent",
+            "sh",
+            "-c",
+            &format!("ssh-add -q /etc/ssh/client_key && {line}"),
+        ])
+        .output()
+    };
     let keys = with_agent("ssh -A alice@127.0.0.1 ssh-add -l");
     assert!(keys.ok().contains("ED25519"), "{keys}");
     // alice cannot read the key: the agent it is that opens bob's account.
@@ -57,16 +80,30 @@ fn the_agent_is_forwarded(host: &Host) {
 }
 
 fn a_jump_host_passes_on(host: &Host) {
-    assert_eq!(host.ssh_cmd("bob", &["-J", "alice@127.0.0.1"], "id -un").output().ok(), "bob");
+    assert_eq!(
+        host.ssh_cmd("bob", &["-J", "alice@127.0.0.1"], "id -un")
+            .output()
+            .ok(),
+        "bob"
+    );
 }
 
 fn one_connection_carries_many_sessions(host: &Host) {
-    host.run("ssh -M -S /root/mux -f -N alice@127.0.0.1 >/dev/null 2>&1").ok();
+    host.run("ssh -M -S /root/mux -f -N alice@127.0.0.1 >/dev/null 2>&1")
+        .ok();
     let over = |line: &str| host.ssh_cmd("alice", &["-S", "/root/mux"], line).output();
     // sshd's process for the connection is the parent of each of them.
     let parents: Vec<String> = (0..3).map(|_| over("echo $PPID").ok()).collect();
-    assert!(parents.iter().all(|parent| *parent == parents[0]), "{parents:?}");
-    let mut at_once: Vec<_> = (0..4).map(|_| host.ssh_cmd("alice", &["-S", "/root/mux"], "echo up; cat").spawn()).collect();
+    assert!(
+        parents.iter().all(|parent| *parent == parents[0]),
+        "{parents:?}"
+    );
+    let mut at_once: Vec<_> = (0..4)
+        .map(|_| {
+            host.ssh_cmd("alice", &["-S", "/root/mux"], "echo up; cat")
+                .spawn()
+        })
+        .collect();
     for session in &mut at_once {
         session.expect("up\n");
     }
@@ -81,8 +118,13 @@ fn one_connection_carries_many_sessions(host: &Host) {
 fn sessions_over_one_connection_share_their_namespaces() {
     root_or_skip!();
     let host = Host::confined();
-    host.run("ssh -M -S /root/mux -f -N alice@127.0.0.1 >/dev/null 2>&1").ok();
-    let over = |line: &str| host.ssh_cmd("alice", &["-S", "/root/mux"], line).output().ok();
+    host.run("ssh -M -S /root/mux -f -N alice@127.0.0.1 >/dev/null 2>&1")
+        .ok();
+    let over = |line: &str| {
+        host.ssh_cmd("alice", &["-S", "/root/mux"], line)
+            .output()
+            .ok()
+    };
     over("echo text > /tmp/shared");
     assert_eq!(over("cat /tmp/shared"), "text");
     assert_eq!(over("echo $NSSHELL_SESSION"), over("echo $NSSHELL_SESSION"));

@@ -20,7 +20,10 @@ fn a_host_starts_in_less_than_300_ms() {
 fn a_user_logs_in_over_ssh() {
     root_or_skip!();
     let host = Host::unconfined();
-    assert_eq!(host.ssh("alice", "id -un; id -u; pwd").ok(), "alice\n1000\n/home/alice");
+    assert_eq!(
+        host.ssh("alice", "id -un; id -u; pwd").ok(),
+        "alice\n1000\n/home/alice"
+    );
     host.wait_for_log("session opened for user alice");
 }
 
@@ -42,7 +45,9 @@ fn a_terminal_has_a_name_in_the_host() {
 fn a_user_logs_in_with_the_password() {
     root_or_skip!();
     let host = Host::unconfined();
-    let mut pty = host.ssh_cmd("bob", &["-o", "PubkeyAuthentication=no"], "id -un").pty();
+    let mut pty = host
+        .ssh_cmd("bob", &["-o", "PubkeyAuthentication=no"], "id -un")
+        .pty();
     pty.expect("assword: ");
     pty.line(PASSWORD);
     let (status, text) = pty.wait();
@@ -54,7 +59,10 @@ fn an_ordinary_user_can_make_a_user_namespace_and_mount_proc() {
     root_or_skip!();
     let host = Host::unconfined();
     host.cmd("unshare --user true").user("alice").output().ok();
-    host.cmd("unshare --user --map-root-user --pid --fork --mount-proc true").user("alice").output().ok();
+    host.cmd("unshare --user --map-root-user --pid --fork --mount-proc true")
+        .user("alice")
+        .output()
+        .ok();
 }
 
 #[test]
@@ -70,7 +78,9 @@ fn pid_1_reaps() {
     root_or_skip!();
     let host = Host::unconfined();
     host.run("(setsid sh -c 'exec true' &) ; true").ok();
-    nsshell_tests::wait_for("no zombie", || !host.run("ps -e -o stat=").ok().contains('Z'));
+    nsshell_tests::wait_for("no zombie", || {
+        !host.run("ps -e -o stat=").ok().contains('Z')
+    });
 }
 
 #[test]
@@ -80,8 +90,15 @@ fn a_census_sees_what_a_login_leaves_behind() {
     let before = host.census();
     host.run("true").ok();
     host.wait_for_nothing_left(&before);
-    host.ssh("alice", "touch /tmp/left; setsid -f unshare --user sleep 1000 >/dev/null 2>&1 </dev/null; ipcmk -Q").ok();
+    host.ssh(
+        "alice",
+        "touch /tmp/left; setsid -f unshare --user sleep 1000 >/dev/null 2>&1 </dev/null; ipcmk -Q",
+    )
+    .ok();
     let left = host.census().without(&before);
     let has = |kind: &str| left.iter().any(|thing| thing.starts_with(kind));
-    assert!(has("process ") && has("namespace user:[") && has("file /tmp/left") && has("ipc "), "{left:#?}");
+    assert!(
+        has("process ") && has("namespace user:[") && has("file /tmp/left") && has("ipc "),
+        "{left:#?}"
+    );
 }

@@ -14,7 +14,10 @@ on_both_hosts!(
 /// The shell on this terminal is alice's login shell, and ends.
 fn is_login_shell_of_alice(mut shell: Pty) {
     shell.prompt();
-    assert_eq!(shell.ask("id -un; pwd; echo $HOME; shopt -q login_shell && echo login"), "alice\n/home/alice\n/home/alice\nlogin");
+    assert_eq!(
+        shell.ask("id -un; pwd; echo $HOME; shopt -q login_shell && echo login"),
+        "alice\n/home/alice\n/home/alice\nlogin"
+    );
     assert!(shell.ask("tty").starts_with("/dev/pts/"));
     shell.line("exit 5");
     shell.wait();
@@ -45,7 +48,10 @@ fn su_from_a_user_asks_for_the_password(host: &Host) {
     shell.expect("assword: ");
     shell.line(PASSWORD);
     is_login_shell_of_alice(shell);
-    let mut command = host.cmd("exec su alice -c 'id -un; exit 6'").user("bob").pty();
+    let mut command = host
+        .cmd("exec su alice -c 'id -un; exit 6'")
+        .user("bob")
+        .pty();
     command.expect("assword: ");
     command.line(PASSWORD);
     let (status, text) = command.wait();
@@ -57,7 +63,10 @@ fn su_refuses_a_wrong_password(host: &Host) {
     command.expect("assword: ");
     command.line("wrong");
     let (status, text) = command.wait();
-    assert!(status.code() == Some(1) && text.contains("failure"), "{status}: {text}");
+    assert!(
+        status.code() == Some(1) && text.contains("failure"),
+        "{status}: {text}"
+    );
 }
 
 /// Lets alice's job run at the start of cron; what it wrote.
@@ -68,7 +77,9 @@ fn cron_job(host: &Host, line: &str) -> String {
         chown alice:crontab alice; chmod 600 alice; cron"
     ))
     .ok();
-    nsshell_tests::wait_for("the end of the job", || host.run("grep -x done /home/alice/out").success());
+    nsshell_tests::wait_for("the end of the job", || {
+        host.run("grep -x done /home/alice/out").success()
+    });
     host.run("cat /home/alice/out").ok()
 }
 
@@ -82,14 +93,32 @@ fn g1_g2_a_cron_job_is_confined_by_the_host_layer() {
     let job = |host: &Host| {
         host.run("echo secret > /tmp/of-the-host").ok();
         let line = "ps -e -o comm=; ls /tmp; for kind in ipc mnt pid; do readlink /proc/self/ns/$kind; done";
-        (cron_job(host, line), host.run("for kind in ipc mnt pid; do readlink /proc/self/ns/$kind; done").ok())
+        (
+            cron_job(host, line),
+            host.run("for kind in ipc mnt pid; do readlink /proc/self/ns/$kind; done")
+                .ok(),
+        )
     };
     let (seen, of_host) = job(&Host::confined());
-    assert!(seen.contains("session-init") && !seen.contains("testhost_init") && !seen.contains("of-the-host"), "{seen}");
-    assert!(of_host.lines().all(|namespace| !seen.contains(namespace)), "{seen}");
+    assert!(
+        seen.contains("nsshell-init")
+            && !seen.contains("testhost_init")
+            && !seen.contains("of-the-host"),
+        "{seen}"
+    );
+    assert!(
+        of_host.lines().all(|namespace| !seen.contains(namespace)),
+        "{seen}"
+    );
     let (seen, of_host) = job(&Host::unconfined());
-    assert!(seen.contains("testhost_init") && seen.contains("of-the-host"), "{seen}");
-    assert!(of_host.lines().all(|namespace| seen.contains(namespace)), "{seen}");
+    assert!(
+        seen.contains("testhost_init") && seen.contains("of-the-host"),
+        "{seen}"
+    );
+    assert!(
+        of_host.lines().all(|namespace| seen.contains(namespace)),
+        "{seen}"
+    );
 }
 
 #[test]
@@ -97,7 +126,11 @@ fn g1_g2_login_and_su_lead_into_sessions_like_ssh() {
     root_or_skip!();
     let looks = |host: &Host| {
         host.run("echo secret > /tmp/of-the-host").ok();
-        let mut shells = [host.pty("exec su - alice"), host.pty("exec su alice"), host.pty("exec login -f alice")];
+        let mut shells = [
+            host.pty("exec su - alice"),
+            host.pty("exec su alice"),
+            host.pty("exec login -f alice"),
+        ];
         shells.each_mut().map(|shell| {
             shell.prompt();
             shell.ask("ps -e -o comm=; ls /tmp")
@@ -105,11 +138,17 @@ fn g1_g2_login_and_su_lead_into_sessions_like_ssh() {
     };
     for seen in looks(&Host::confined()) {
         let lines: Vec<&str> = seen.lines().collect();
-        assert!(lines.contains(&"session-init") && !lines.contains(&"testhost_init"), "{seen}");
+        assert!(
+            lines.contains(&"nsshell-init") && !lines.contains(&"testhost_init"),
+            "{seen}"
+        );
         assert!(!lines.contains(&"of-the-host"), "{seen}");
     }
     for seen in looks(&Host::unconfined()) {
-        assert!(seen.contains("testhost_init") && seen.contains("of-the-host"), "{seen}");
+        assert!(
+            seen.contains("testhost_init") && seen.contains("of-the-host"),
+            "{seen}"
+        );
     }
 }
 

@@ -20,7 +20,8 @@ fn noise(host: &Host) {
 
 /// Whether the file came to alice and back, and is hers there.
 fn same_there_and_back(host: &Host) {
-    host.run("cmp noise /home/alice/there && cmp noise back").ok();
+    host.run("cmp noise /home/alice/there && cmp noise back")
+        .ok();
     assert_eq!(host.run("stat -c %U /home/alice/there").ok(), "alice");
 }
 
@@ -41,26 +42,37 @@ fn the_sftp_server_of_its_own_puts_and_gets(host: &Host) {
 
 fn scp_copies_both_ways_by_sftp(host: &Host) {
     noise(host);
-    host.run("scp -q -s noise alice@127.0.0.1:there && scp -q -s alice@127.0.0.1:there back").ok();
+    host.run("scp -q -s noise alice@127.0.0.1:there && scp -q -s alice@127.0.0.1:there back")
+        .ok();
     same_there_and_back(host);
 }
 
 fn scp_copies_both_ways_by_the_old_protocol(host: &Host) {
     noise(host);
-    host.run("scp -q -O noise alice@127.0.0.1:there && scp -q -O alice@127.0.0.1:there back").ok();
+    host.run("scp -q -O noise alice@127.0.0.1:there && scp -q -O alice@127.0.0.1:there back")
+        .ok();
     same_there_and_back(host);
 }
 
 fn rsync_copies_both_ways(host: &Host) {
     host.run("mkdir -p tree/a/b && cp /etc/passwd tree/a && ln -s a/passwd tree/link && mkfifo tree/a/b/pipe").ok();
     host.run("rsync -a --no-owner --no-group tree/ alice@127.0.0.1:there/ && rsync -a alice@127.0.0.1:there/ back/").ok();
-    let listing = |dir: &str| host.run(&format!("cd {dir} && find . -printf '%p %y %l %s\\n' | sort | grep -v ' d '")).ok();
+    let listing = |dir: &str| {
+        host.run(&format!(
+            "cd {dir} && find . -printf '%p %y %l %s\\n' | sort | grep -v ' d '"
+        ))
+        .ok()
+    };
     assert_eq!(listing("tree"), listing("back"));
     assert_eq!(listing("tree").lines().count(), 3);
 }
 
 fn git_pushes_and_clones(host: &Host) {
-    host.ssh("alice", "git init -q --bare --initial-branch=main project.git").ok();
+    host.ssh(
+        "alice",
+        "git init -q --bare --initial-branch=main project.git",
+    )
+    .ok();
     host.run(
         "set -e
         git init -q --initial-branch=main work; cd work; echo text > file; git add file
@@ -70,7 +82,10 @@ fn git_pushes_and_clones(host: &Host) {
         cmp file ../clone/file",
     )
     .ok();
-    assert_eq!(host.run("find /home/alice/project.git ! -user alice").ok(), "");
+    assert_eq!(
+        host.run("find /home/alice/project.git ! -user alice").ok(),
+        ""
+    );
 }
 
 fn a_hundred_megabytes_pass_both_ways_unchanged(host: &Host) {
@@ -85,7 +100,10 @@ fn g2_internal_sftp_shows_the_session_s_own_tmp() {
     root_or_skip!();
     let listing = |host: &Host| {
         host.run("echo secret > /tmp/of-the-host").ok();
-        host.cmd("sftp -q -b - alice@127.0.0.1").stdin("ls -1 /tmp\n").output().ok()
+        host.cmd("sftp -q -b - alice@127.0.0.1")
+            .stdin("ls -1 /tmp\n")
+            .output()
+            .ok()
     };
     assert!(!listing(&Host::confined()).contains("of-the-host"));
     assert!(listing(&Host::unconfined()).contains("of-the-host"));

@@ -10,8 +10,14 @@ use crate::Because as _;
 use crate::root::{fs_mount, make_dir};
 
 /// Name, major and minor number (the kernel's Documentation/admin-guide/devices.txt).
-const NODES: [(&str, u32, u32); 6] =
-    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+const NODES: [(&str, u32, u32); 6] = [
+    ("null", 1, 3),
+    ("zero", 1, 5),
+    ("full", 1, 7),
+    ("random", 1, 8),
+    ("urandom", 1, 9),
+    ("tty", 5, 0),
+];
 
 const LINKS: [(&str, &str); 5] = [
     ("fd", "/proc/self/fd"),
@@ -29,7 +35,14 @@ pub fn make() -> Result<(), String> {
     for (name, major, minor) in NODES {
         let path = format!("dev/{name}");
         let mode = Mode::from_raw_mode(0o666);
-        mknodat(CWD, &path, FileType::CharacterDevice, mode, makedev(major, minor)).because(&path)?;
+        mknodat(
+            CWD,
+            &path,
+            FileType::CharacterDevice,
+            mode,
+            makedev(major, minor),
+        )
+        .because(&path)?;
     }
     rustix::process::umask(umask);
     for (name, target) in LINKS {
@@ -40,8 +53,18 @@ pub fn make() -> Result<(), String> {
     }
     let plain = MountFlags::NOSUID | MountFlags::NOEXEC;
     // An instance of its own (the kernel's Documentation/filesystems/devpts.rst); group 5 is tty.
-    fs_mount("devpts", "dev/pts", plain, c"newinstance,gid=5,mode=620,ptmxmode=666")?;
-    fs_mount("tmpfs", "dev/shm", MountFlags::NOSUID | MountFlags::NODEV, c"mode=1777")?;
+    fs_mount(
+        "devpts",
+        "dev/pts",
+        plain,
+        c"newinstance,gid=5,mode=620,ptmxmode=666",
+    )?;
+    fs_mount(
+        "tmpfs",
+        "dev/shm",
+        MountFlags::NOSUID | MountFlags::NODEV,
+        c"mode=1777",
+    )?;
     fs_mount("mqueue", "dev/mqueue", plain | MountFlags::NODEV, c"")?;
     make_dir("dev/mqueue", 0o1777)
 }

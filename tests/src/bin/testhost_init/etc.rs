@@ -43,10 +43,18 @@ const FILES: [(&str, u32, &str); 11] = [
     ("/etc/hosts", 0o644, "127.0.0.1 localhost testhost\n"),
     ("/etc/hostname", 0o644, "testhost\n"),
     ("/etc/resolv.conf", 0o644, ""),
-    ("/etc/nsswitch.conf", 0o644, "passwd: files\ngroup: files\nshadow: files\nhosts: files\n"),
+    (
+        "/etc/nsswitch.conf",
+        0o644,
+        "passwd: files\ngroup: files\nshadow: files\nhosts: files\n",
+    ),
     ("/etc/environment", 0o644, ""),
     ("/etc/crontab", 0o644, ""),
-    ("/etc/sudoers", 0o440, "root ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n"),
+    (
+        "/etc/sudoers",
+        0o440,
+        "root ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n",
+    ),
     ("/var/log/wtmp", 0o664, ""),
     ("/var/log/btmp", 0o660, ""),
     ("/var/log/lastlog", 0o664, ""),
@@ -73,9 +81,15 @@ pub fn write(spec: &Spec) -> Result<(), String> {
 }
 
 fn remove(path: &str) -> Result<(), String> {
-    let removed = if Path::new(path).is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    let removed = if Path::new(path).is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
     match removed {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(format!("{path}: {error}")),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("{path}: {error}"))
+        }
         _ => Ok(()),
     }
 }
@@ -107,7 +121,14 @@ fn accounts(spec: &Spec) -> Result<(), String> {
         group += &format!("{}:\n", &line[..members]);
     }
     for user in &spec.users {
-        let User { name, uid, gid, shell, home, .. } = user;
+        let User {
+            name,
+            uid,
+            gid,
+            shell,
+            home,
+            ..
+        } = user;
         passwd += &format!("{name}:x:{uid}:{gid}:{name}:{}:{shell}\n", home.display());
         shadow += &shadow_line(name, hash);
         group += &format!("{name}:x:{gid}:\n");
@@ -117,10 +138,22 @@ fn accounts(spec: &Spec) -> Result<(), String> {
     put("/etc/group", 0o644, &group)?;
     put("/etc/shadow", 0o640, &shadow)?;
     chown("/etc/shadow", Some(0), Some(group_id("shadow")?)).because("/etc/shadow")?;
-    put("/etc/subuid", 0o644, &subordinate(spec, |user| &user.subuid))?;
-    put("/etc/subgid", 0o644, &subordinate(spec, |user| &user.subgid))?;
+    put(
+        "/etc/subuid",
+        0o644,
+        &subordinate(spec, |user| &user.subuid),
+    )?;
+    put(
+        "/etc/subgid",
+        0o644,
+        &subordinate(spec, |user| &user.subgid),
+    )?;
     // su and login ask for the shell of other accounts here.
-    put("/etc/shells", 0o644, "/bin/sh\n/bin/bash\n/usr/bin/bash\n/usr/bin/nsshell\n")
+    put(
+        "/etc/shells",
+        0o644,
+        "/bin/sh\n/bin/bash\n/usr/bin/bash\n/usr/bin/nsshell\n",
+    )
 }
 
 /// shadow(5): the password never expires.
@@ -142,8 +175,12 @@ fn system_lines(path: &str) -> Result<Vec<String>, String> {
 /// The id of a group of the host; root's if there is no such group.
 fn group_id(name: &str) -> Result<u32, String> {
     let groups = system_lines("/etc/group")?;
-    let line = groups.iter().find(|line| line.split(':').next() == Some(name));
-    Ok(line.and_then(|line| line.split(':').nth(2)?.parse().ok()).unwrap_or(0))
+    let line = groups
+        .iter()
+        .find(|line| line.split(':').next() == Some(name));
+    Ok(line
+        .and_then(|line| line.split(':').nth(2)?.parse().ok())
+        .unwrap_or(0))
 }
 
 fn user_dirs(user: &User) -> Result<(), String> {
@@ -170,7 +207,12 @@ fn subordinate(spec: &Spec, ranges: impl Fn(&User) -> &Vec<(u32, u32)>) -> Strin
 /// crontab(1) is set-group-id crontab and cron looks at owner and mode.
 fn spool() -> Result<(), String> {
     make_dir("/var/spool/cron/crontabs", 0o1730)?;
-    chown("/var/spool/cron/crontabs", Some(0), Some(group_id("crontab")?)).because("/var/spool/cron/crontabs")
+    chown(
+        "/var/spool/cron/crontabs",
+        Some(0),
+        Some(group_id("crontab")?),
+    )
+    .because("/var/spool/cron/crontabs")
 }
 
 /// sshd's key, and one key that opens every account; ssh knows the first and offers the second.

@@ -37,9 +37,15 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<(String, serve::Server), String> {
-    let pid = std::fs::read_link("/proc/self").because("read /proc/self")?.display().to_string();
+    let pid = std::fs::read_link("/proc/self")
+        .because("read /proc/self")?
+        .display()
+        .to_string();
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).because("read the description")?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .because("read the description")?;
     let spec: Spec = serde_json::from_str(&line).because("read the description")?;
 
     rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
@@ -85,12 +91,18 @@ fn shell(line: &str) -> Result<(), String> {
     if output.status.success() {
         return Ok(());
     }
-    Err(format!("`{line}`: {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim_end()))
+    Err(format!(
+        "`{line}`: {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr).trim_end()
+    ))
 }
 
 fn say(line: &str) -> Result<(), String> {
     let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{}", line.replace('\n', "; ")).and_then(|()| stdout.flush()).because("write to the test")
+    writeln!(stdout, "{}", line.replace('\n', "; "))
+        .and_then(|()| stdout.flush())
+        .because("write to the test")
 }
 
 /// Gives an error the step that failed.

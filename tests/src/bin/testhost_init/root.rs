@@ -8,7 +8,8 @@ use std::path::Path;
 
 use nsshell_tests::spec::Copy;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, mount_remount, unmount,
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change,
+    mount_remount, unmount,
 };
 
 use crate::Because as _;
@@ -69,7 +70,10 @@ fn kernel_file_systems() -> Result<(), String> {
     let plain = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     fs_mount("proc", "proc", plain, c"")?;
     // Not every kernel has each of them.
-    for path in READ_ONLY_PROC.into_iter().filter(|path| Path::new(path).exists()) {
+    for path in READ_ONLY_PROC
+        .into_iter()
+        .filter(|path| Path::new(path).exists())
+    {
         mount_bind(path, path).because(path)?;
         mount_remount(path, MountFlags::BIND | MountFlags::RDONLY | plain, c"").because(path)?;
     }
@@ -87,7 +91,12 @@ fn kernel_file_systems() -> Result<(), String> {
 fn whole_proc() -> Result<(), String> {
     make_dir("run/host", 0o700)?;
     make_dir("run/host/proc", 0o555)?;
-    fs_mount("proc", "run/host/proc", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, c"")
+    fs_mount(
+        "proc",
+        "run/host/proc",
+        MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
+        c"",
+    )
 }
 
 /// A tmpfs of its own on `dir`; without nosuid, as on a machine with one file system for all.

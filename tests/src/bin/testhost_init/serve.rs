@@ -30,14 +30,25 @@ impl Server {
     pub fn new() -> Result<Self, String> {
         let syslog = UnixDatagram::bind("/dev/log").because("bind /dev/log")?;
         syslog.set_nonblocking(true).because("/dev/log")?;
-        std::fs::set_permissions("/dev/log", std::fs::Permissions::from_mode(0o666)).because("/dev/log")?;
-        let log = OpenOptions::new().append(true).create(true).mode(0o600).open(LOG).because(LOG)?;
+        std::fs::set_permissions("/dev/log", std::fs::Permissions::from_mode(0o666))
+            .because("/dev/log")?;
+        let log = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(LOG)
+            .because(LOG)?;
         let signals = SigSet::from(Signal::SIGCHLD);
         // std::process::Command gives its children an empty mask again.
         signals.thread_block().because("block SIGCHLD")?;
-        let children = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-            .because("signalfd")?;
-        Ok(Self { syslog, log, children })
+        let children =
+            SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+                .because("signalfd")?;
+        Ok(Self {
+            syslog,
+            log,
+            children,
+        })
     }
 
     /// Serves until standard input ends.

@@ -1,0 +1,177 @@
+//! The program as it is called: exit status, and what goes to which output.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn nsctl(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nsctl"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> (i32, String, String) {
+    told(nsctl(arguments).output().unwrap())
+}
+
+fn told(output: Output) -> (i32, String, String) {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+/// A policy of root's in a directory that only its owner changes, if the test runs as root.
+fn policy(text: &str) -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("p.toml");
+    fs::write(&file, text).unwrap();
+    let name = file.to_str().unwrap().to_owned();
+    (directory, name)
+}
+
+/// Policies that are not root's are refused; what a valid one does can only be seen as root.
+#[allow(clippy::print_stderr)]
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    if !is_root {
+        eprintln!("skipped: this test wants root");
+    }
+    is_root
+}
+
+#[test]
+fn wrong_use_is_told_on_standard_error_with_status_2() {
+    for arguments in [
+        &[][..],
+        &["chek"],
+        &["check", "a", "b"],
+        &["explain"],
+        &["ls", "--jsno"],
+    ] {
+        let (status, out, err) = run(arguments);
+        assert_eq!((status, out.as_str()), (2, ""), "{arguments:?}");
+        assert!(err.contains("Usage: nsctl"), "{err}");
+    }
+    for arguments in [&["--help"][..], &["--version"], &["explain", "--help"]] {
+        let (status, out, err) = run(arguments);
+        assert_eq!((status, err.as_str()), (0, ""), "{arguments:?}");
+        assert!(out.contains("nsctl"), "{out}");
+    }
+}
+
+#[test]
+fn mistakes_of_a_policy_are_shown_with_their_source_lines() {
+    let (_directory, file) = policy("[[rule]]\nprofile = 'standrad'\n[profile.a]\ngrace = 999\n");
+    let (status, out, err) = run(&["check", &file]);
+    assert_eq!((status, out.as_str()), (1, ""), "{err}");
+    let want = format!(
+        "{file}:2:11: there is no profile `standrad`; did you mean `standard`?\n \
+         2 | profile = 'standrad'\n   |           ^^^^^^^^^^\n\
+         {file}:4:9: `grace` is 999 seconds, not 0 to 300\n 4 | grace = 999\n   |         ^^^\n"
+    );
+    assert!(err.ends_with(&want), "{err}");
+}
+
+#[test]
+fn a_policy_that_others_could_change_is_an_error_even_if_it_is_free_of_mistakes() {
+    use std::os::unix::fs::PermissionsExt;
+    for (text, mistake) in [("[profile.a]\n", false), ("[profile.a]\ngrase = 1\n", true)] {
+        let (_directory, file) = policy(text);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+        let (status, _, err) = run(&["check", &file]);
+        assert_eq!(status, 1, "{err}");
+        assert!(err.starts_with("nsctl: the policy is not used: "), "{err}");
+        assert_eq!(err.contains("did you mean `grace`?"), mistake, "{err}");
+        let (status, out, _) = run(&["explain", "root", "--config", &file]);
+        assert_eq!((status, out.as_str()), (1, ""));
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_an_error() {
+    let (directory, _) = policy("");
+    let missing = directory.path().join("missing.toml");
+    let (status, _, err) = run(&["check", missing.to_str().unwrap()]);
+    assert_eq!(status, 1);
+    assert!(err.starts_with("nsctl: cannot read the policy "), "{err}");
+    assert_eq!(err.lines().count(), 1);
+}
+
+#[test]
+fn a_good_policy_is_told_to_people_and_its_plan_is_printed() {
+    if !is_root() {
+        return;
+    }
+    let (_directory, file) = policy(
+        "[[rule]]\nusers = ['root']\nprofile = 'bare'\n[profile.bare]\nnamespaces = ['mount', 'ipc']\n",
+    );
+    let (status, out, err) = run(&["check", &file]);
+    assert_eq!(
+        (status, out.as_str(), err),
+        (0, "", format!("{file}: no errors\n"))
+    );
+    let (status, out, err) = run(&["explain", "root", "--service", "su", "--config", &file]);
+    assert_eq!((status, err.as_str()), (0, ""));
+    assert!(
+        out.contains(&format!("{file}:1\n")) && out.contains("mount ipc\n"),
+        "{out}"
+    );
+    let json = run(&[
+        "explain", "root", "--tty", "tty1", "--json", "--config", &file,
+    ])
+    .1;
+    let plan: nsshell_config::Plan = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (plan.profile.as_str(), plan.login.service.as_str()),
+        ("bare", "sshd")
+    );
+    assert_eq!(plan.login.tty.as_deref(), Some("tty1"));
+    assert!(plan.session.is_some());
+}
+
+#[test]
+fn a_user_who_is_not_in_the_user_database_is_an_error() {
+    let (status, out, err) = run(&["explain", "no-such-user-\u{1b}[2J"]);
+    assert_eq!((status, out.as_str()), (1, ""));
+    assert!(
+        err.starts_with("nsctl: user ") && !err.trim_end().contains(char::is_control),
+        "{err:?}"
+    );
+}
+
+#[test]
+fn a_reader_who_has_enough_is_no_error_but_a_full_disk_is() {
+    if !is_root() {
+        return;
+    }
+    let (_directory, file) = policy("");
+    let explain = || nsctl(&["explain", "root", "--json", "--config", &file]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let (status, _, err) = told(
+        explain()
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap(),
+    );
+    assert_eq!((status, err.as_str()), (0, ""));
+    let full = File::options()
+        .write(true)
+        .open(Path::new("/dev/full"))
+        .unwrap();
+    let (status, _, err) = told(
+        explain()
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(status, 1);
+    assert!(err.starts_with("nsctl: cannot write the result: "), "{err}");
+}
