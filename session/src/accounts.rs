@@ -123,7 +123,8 @@ fn read_if_there(path: &str) -> Result<String, nsshell_config::Error> {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(error) => {
-            Err(host_error(&format!("cannot read {path}"), error.raw_os_error().unwrap_or(0)))
+            let what = format!("cannot read {path}");
+            Err(nsshell_config::Error::Host { what, errno: error.raw_os_error() })
         }
     }
 }

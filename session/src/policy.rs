@@ -46,13 +46,18 @@ fn read(path: &Path) -> Result<String, Error> {
         return Err(unsafe_policy(path, "is not a regular file"));
     }
     only_root_can_write(path, &metadata)?;
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     // One byte more than allowed, so that a file that is too long shows as such.
     (&mut file)
         .take(MAX_FILE_SIZE as u64 + 1)
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .map_err(|error| unreadable(path, errno(&error)))?;
-    Ok(text)
+    if bytes.len() > MAX_FILE_SIZE {
+        let size = metadata.len().try_into().unwrap_or(usize::MAX);
+        let file = path.to_string_lossy().into_owned();
+        return Err(nsshell_config::Error::PolicySize { file, size }.into());
+    }
+    String::from_utf8(bytes).map_err(|_| unreadable(path, Errno::ILSEQ))
 }
 
 /// Every directory on the way has to be root's as well, or somebody could put another file,

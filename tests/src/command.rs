@@ -1,14 +1,14 @@
 use std::io::{Read, Write as _};
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use crate::Pty;
 use crate::wait::LIMIT;
+use crate::{Output, Pty};
 
 /// The environment of root's commands in a host.
 const ENVIRONMENT: [(&str, &str); 5] = [
@@ -332,85 +332,4 @@ fn drain(from: &Receiver<Vec<u8>>, end: Instant, into: &mut Vec<u8>) -> bool {
 pub(crate) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
     hay.windows(needle.len())
         .position(|window| window == needle)
-}
-
-/// What became of a command.
-#[derive(Debug)]
-#[must_use]
-pub struct Output {
-    line: String,
-    status: ExitStatus,
-    /// its standard output
-    pub stdout: Vec<u8>,
-    /// its standard error
-    pub stderr: Vec<u8>,
-}
-
-impl Output {
-    pub(crate) fn answer(line: &str, code: i32, stdout: String) -> Self {
-        let status = ExitStatus::from_raw(code << 8);
-        Self {
-            line: line.to_owned(),
-            status,
-            stdout: stdout.into_bytes(),
-            stderr: Vec::new(),
-        }
-    }
-
-    /// Its exit status; none if a signal killed it.
-    #[must_use]
-    pub fn code(&self) -> Option<i32> {
-        self.status.code()
-    }
-
-    /// Whether it exited with 0.
-    #[must_use]
-    pub fn success(&self) -> bool {
-        self.status.success()
-    }
-
-    /// Its standard output without the last line's end.
-    #[must_use]
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.stdout).trim_end().to_owned()
-    }
-
-    /// Its standard error without the last line's end.
-    #[must_use]
-    pub fn complaint(&self) -> String {
-        String::from_utf8_lossy(&self.stderr).trim_end().to_owned()
-    }
-
-    /// Its standard output, if it succeeded.
-    ///
-    /// # Panics
-    /// If it did not.
-    #[track_caller]
-    pub fn ok(&self) -> String {
-        assert!(self.success(), "must succeed: {self}");
-        self.text()
-    }
-
-    /// Its standard error, if it failed.
-    ///
-    /// # Panics
-    /// If it did not.
-    #[track_caller]
-    pub fn fails(&self) -> String {
-        assert!(!self.success(), "must fail: {self}");
-        self.complaint()
-    }
-}
-
-impl std::fmt::Display for Output {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "`{}`: {}\nstdout: {}\nstderr: {}",
-            self.line,
-            self.status,
-            self.text(),
-            self.complaint()
-        )
-    }
 }

@@ -2,11 +2,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 
-use crate::command::{Cmd, Output};
+use crate::command::Cmd;
 use crate::product::own_program;
 use crate::spec::Spec;
 use crate::wait::LIMIT;
-use crate::{Builder, Census, Pty, Session};
+use crate::{Builder, Census, Output, Pty, Session};
 
 /// The password of every account, root's too.
 pub const PASSWORD: &str = "secret";
@@ -87,13 +87,11 @@ impl Host {
     }
 
     /// A line of sh(1), run as root in the host.
-    #[must_use]
     pub fn cmd(&self, line: &str) -> Cmd {
         self.argv(&["/bin/sh", "-c", line])
     }
 
     /// A program with its arguments, run as root in the host.
-    #[must_use]
     pub fn argv(&self, argv: &[&str]) -> Cmd {
         Cmd::new(self.pid, argv)
     }
@@ -109,7 +107,6 @@ impl Host {
     }
 
     /// The same, with options of ssh(1), to be changed further.
-    #[must_use]
     pub fn ssh_cmd(&self, user: &str, options: &[&str], line: &str) -> Cmd {
         let to = format!("{user}@127.0.0.1");
         let mut argv = vec!["ssh"];

@@ -50,6 +50,7 @@ mod builder;
 mod census;
 mod command;
 mod host;
+mod output;
 pub mod pam;
 mod product;
 mod pty;
@@ -59,8 +60,9 @@ mod wait;
 
 pub use builder::{Builder, UserBuilder};
 pub use census::Census;
-pub use command::{Cmd, Output, Running};
+pub use command::{Cmd, Running};
 pub use host::{Host, PASSWORD};
+pub use output::Output;
 pub use product::Product;
 pub use pty::Pty;
 pub use session::Session;

@@ -1,4 +1,5 @@
-use crate::command::{Cmd, Output, Running};
+use crate::Output;
+use crate::command::{Cmd, Running};
 use crate::wait::LIMIT;
 
 /// A login that stays open and answers one command line after the other (sh(1)).

@@ -152,3 +152,30 @@ fn g1_a_session_signals_no_process_of_another_of_the_same_user() {
     assert!(alive(&Host::confined()));
     assert!(!alive(&Host::unconfined()));
 }
+
+#[test]
+fn g9_the_user_s_manager_and_bus_are_out_of_sight() {
+    root_or_skip!();
+    let look = |host: &Host| {
+        host.run("mkdir -p /run/user/1000/systemd && touch /run/user/1000/bus /run/user/1000/systemd/private").ok();
+        host.ssh(
+            "alice",
+            "ls -R /run/user; echo in $XDG_RUNTIME_DIR; stat -c '%U %a' /run/user/1000",
+        )
+        .ok()
+    };
+    let confined = look(&Host::confined());
+    assert!(
+        !confined.contains("bus") && !confined.contains("private") && !confined.contains("1001"),
+        "{confined}"
+    );
+    assert!(
+        confined.ends_with("in /run/user/1000\nalice 700"),
+        "{confined}"
+    );
+    let control = look(&Host::unconfined());
+    assert!(
+        control.contains("bus") && control.contains("1001"),
+        "{control}"
+    );
+}

@@ -180,3 +180,37 @@ fn g1_the_init_survives_its_own_session_s_signals() {
         .ask("sh -c 'exec true & exit'; sleep 0.1; ps -e -o stat= | grep Z")
         .fails();
 }
+
+#[test]
+fn g3_no_process_of_root_stands_in_a_mount_namespace_that_a_user_owns() {
+    root_or_skip!();
+    let host = Host::confined();
+    let mut alice = host.session("alice");
+    // Owner of the namespace by ioctl_ns(2), which lsns asks: the user namespace's own number.
+    let owner = |namespace: &str| {
+        let number = namespace.trim_start_matches("mnt:[").trim_end_matches(']');
+        host.run(&format!(
+            "lsns --noheadings --type mnt --output NS,ONS | awk '$1 == {number} {{ print $2 }}'"
+        ))
+        .ok()
+    };
+    let of_host = host.run("stat -L -c %i /proc/1/ns/user").ok();
+    let of_shell = alice.ask("readlink /proc/self/ns/mnt").ok();
+    assert_ne!(owner(&of_shell), of_host, "the shell's is the user's own");
+    let monitor = "$(pgrep -f '^sshd: alice [[]priv[]]')";
+    let of_monitor = host.run(&format!("readlink /proc/{monitor}/ns/mnt")).ok();
+    assert_eq!(owner(&of_monitor), of_host);
+    assert_ne!(
+        of_monitor,
+        host.run("readlink /proc/1/ns/mnt").ok(),
+        "the monitor is in the session's host layer"
+    );
+    // Not the namespace of the user, and what is mounted there does not come into it.
+    alice.ask("unshare --user --map-root-user --mount sh -c 'mount -t tmpfs planted /etc && mount | grep planted'").ok();
+    assert!(
+        !host
+            .run(&format!("cat /proc/{monitor}/mountinfo"))
+            .ok()
+            .contains("planted")
+    );
+}
