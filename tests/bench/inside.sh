@@ -27,11 +27,16 @@ prepare() {
   rows=(none namespace $KINDS)
 }
 
-# measure FILE OPTION... -- SERVICE USER COMMAND...: times are appended to FILE
+# measure FILE ARGUMENT...: runs pamapp and appends its times to FILE; those of a run that failed
+# are not counted, since a refusal is fast
 measure() {
   local to=$1
   shift
-  "$app" --samples "$@" >>"$data/$to" 2>>"$data/$to.err" || failures=$((failures + 1))
+  if "$app" --samples "$@" >"$data/run" 2>>"$data/$to.err"; then
+    cat "$data/run" >>"$data/$to"
+  else
+    failures=$((failures + 1))
+  fi
 }
 
 # Rounds with the rows in turn: what else the machine does hits all of them alike.

@@ -13,13 +13,13 @@ awk '{ print $1, $2, $3 }' /proc/self/uid_map
 echo '# processes'
 processes=$(ps -e --no-headers --sort user -o user:7,args)
 # without the demo's own: its script, the ssh clients and what wraps them
-echo "$processes" | grep -vE ' (bash /|timeout|ssh -q|sleep 0)'
+echo "$processes" | grep -vE ' (bash /|timeout|ssh -q|sleep 0|\[)'
 echo '# /tmp'
 ls -l --time-style=+ /tmp | awk 'NR > 1 { print $1, $3, $6 }'
 echo '# /dev/shm'
 ls -l --time-style=+ /dev/shm | awk 'NR > 1 { print $1, $3, $6 }'
 echo '# System V shared memory (owner uid, bytes)'
-awk 'NR > 1 { print $8, $4 }' /proc/sysvipc/shm
+awk 'NR > 1 { print $8, $4 }' /proc/sysvipc/shm | sort
 echo looked
 read -r _
 echo bye

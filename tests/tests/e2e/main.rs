@@ -31,5 +31,6 @@ mod harness;
 mod local;
 mod machine;
 mod remote;
+mod services;
 mod terminal;
 mod transfer;
