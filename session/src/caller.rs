@@ -133,16 +133,21 @@ impl Session {
     /// Moves the application into the session: all of it or, on an error, none.
     ///
     /// # Errors
-    /// The kernel refuses: the application has threads, or init has ended since.
+    /// The application has threads; the kernel refuses; init has ended since.
     pub fn enter(&self) -> Result<(), Error> {
+        // The kernel would not stop us: setns(2) with several kinds at once moves the calling
+        // thread alone, and takes the root and working directory of all of them along.
+        if process::has_threads() {
+            return Err(Error::NotAsPlanned(
+                "the application has threads, and such a process cannot be moved as a whole; \
+                 leave this service unconfined by a rule"
+                    .to_owned(),
+            ));
+        }
         let init = self.init.get().ok_or(Error::Protocol("the session's descriptors are gone"))?;
         ns::join(init, self.made.kinds).map_err(|errno| {
             let advice = match errno {
-                Errno::INVAL | Errno::USERS => {
-                    "an application with threads, or that shares its working directory with \
-                     another process, cannot be moved: leave this service unconfined by a rule"
-                }
-                Errno::SRCH => "its init has ended; is there memory enough?",
+                Errno::SRCH => "its init has ended",
                 _ => "",
             };
             let doing = "cannot enter the session".to_owned();

@@ -28,10 +28,8 @@ pub struct Child {
 /// EINVAL if the caller has threads; otherwise as clone(2): EPERM, ENOSPC (a limit of
 /// namespaces), EAGAIN (a limit of processes).
 pub fn clone(kinds: Kinds, body: impl FnOnce() -> i32) -> Result<Child> {
-    // "A no-op in a process with one thread, EINVAL in any other" (unshare(2)).
-    // SAFETY: no memory is passed, and with one thread nothing is unshared.
-    if unsafe { libc::unshare(libc::CLONE_THREAD) } != 0 {
-        return Err(last_errno());
+    if has_threads() {
+        return Err(Errno::INVAL);
     }
     // SAFETY: one thread, so the copy has no lock held by a thread that it lacks.
     let (pid, pidfd) = unsafe { clone3(kinds, libc::SIGCHLD) }?;
@@ -40,6 +38,14 @@ pub fn clone(kinds: Kinds, body: impl FnOnce() -> i32) -> Result<Child> {
         exit_now(status)
     };
     Ok(Child { pid, pidfd })
+}
+
+/// Whether the caller's process has more threads than the one that asks.
+#[must_use]
+pub fn has_threads() -> bool {
+    // "Nothing to be done in a process with one thread, EINVAL in any other" (unshare(2)).
+    // SAFETY: no memory is passed, and with one thread nothing is unshared.
+    unsafe { libc::unshare(libc::CLONE_THREAD) != 0 }
 }
 
 /// clone3(2) with a pidfd and copied memory. The child gets no pidfd.
