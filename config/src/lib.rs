@@ -25,5 +25,5 @@ pub use diagnostic::{Diagnostic, printable};
 pub use error::Error;
 pub use host::{Host, IdKind, Range, RangeFault};
 pub use plan::{Account, IdMapLine, IdMaps, Login, Matched, Mount, Namespace, Plan, SessionPlan};
-pub use policy::{BUILT_IN, MAX_FILE_SIZE, Policy};
+pub use policy::{BUILT_IN, MAX_FILE_SIZE, NONE, Policy, left_alone};
 pub use resolve::resolve;

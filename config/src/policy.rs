@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::diagnostic::Source;
 use crate::host::Host;
-use crate::profile::{NONE, Profile};
-use crate::rule::{Candidate, Rule, is_systemd_user};
+pub use crate::profile::NONE;
+use crate::profile::Profile;
+use crate::rule::{Candidate, Rule, is_person, is_systemd_user};
 use crate::text::PolicyText;
 use crate::{Account, Error, Login, Matched, Namespace, suggest};
 
@@ -18,6 +19,14 @@ const MAX_PROFILE_NAME: usize = 64;
 /// How the built-in policy is called where a file name is expected.
 pub const BUILT_IN: &str = "built-in policy";
 const BUILT_IN_TEXT: &str = include_str!("default.toml");
+
+/// Whether a login stays as it is unless a rule names it: root's, so that a mistake in the
+/// policy cannot lock the administrator out; a service's account (uid below 1000, and 65534);
+/// and the user's systemd manager, which is no login.
+#[must_use]
+pub fn left_alone(login: &Login, account: &Account) -> bool {
+    !is_person(account) || is_systemd_user(&login.service)
+}
 
 /// Rules and profiles, complete and free of contradictions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +88,7 @@ impl Policy {
                 return self.found(&rule.profile, file, rule.line, login, account);
             }
         }
-        if account.uid == 0 || is_systemd_user(&login.service) {
+        if left_alone(login, account) {
             return self.found(NONE, BUILT_IN, 0, login, account);
         }
         Err(no_rule(login, account))

@@ -16,7 +16,7 @@ use crate::{Mount, Namespace};
 const PRIVATE_MODE: u32 = 0o1777;
 
 /// The profile that leaves a login as it is. Root and systemd-user depend on it.
-pub(crate) const NONE: &str = "none";
+pub const NONE: &str = "none";
 
 /// A profile with every key settled. The defaults of the keys are [`Profile::default`], and
 /// that is the built-in profile `standard`.

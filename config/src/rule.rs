@@ -13,7 +13,7 @@ pub(crate) const SYSTEMD_USER: &str = "systemd-user";
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rule {
-    /// none: everybody but uid 0
+    /// none: every person, see [`is_person`]
     pub(crate) users: Option<Vec<Who>>,
     /// none: every service but systemd-user
     pub(crate) services: Option<Vec<String>>,
@@ -74,7 +74,7 @@ impl Rule {
             return Ok(false);
         }
         let Some(users) = &self.users else {
-            return Ok(candidate.account.uid != 0);
+            return Ok(is_person(candidate.account));
         };
         let name = &candidate.account.name;
         if users
@@ -147,6 +147,13 @@ impl Rule {
             .flatten()
             .any(|who| matches!(who, Who::Group(_)))
     }
+}
+
+/// Whether the account is a person's, by the convention of login.defs(5) and systemd: from 1000
+/// upwards, but not 65534, "nobody". Below are root and the accounts of services, whose jobs
+/// (cron, `su -s`) a rule that means people must not stop.
+pub(crate) fn is_person(account: &Account) -> bool {
+    account.uid >= 1000 && account.uid != 65534
 }
 
 pub(crate) fn is_systemd_user(service: &str) -> bool {

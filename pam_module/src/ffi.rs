@@ -41,7 +41,13 @@ pub fn log(handle: &PamHandle, priority: Priority, line: &str) {
         Priority::Info => LOG_INFO,
         Priority::Debug => LOG_DEBUG,
     };
-    let line = CString::new(line.replace('\0', "\\0")).unwrap_or_default();
+    // Whatever went into the line, and whoever it came from: it stays one line, and does
+    // nothing to the terminal of whoever reads it.
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    let line = CString::new(line.chars().map(escape).collect::<String>()).unwrap_or_default();
     // SAFETY: the handle is libpam's own; the format takes exactly one string.
     unsafe { pam_syslog(handle, priority, c"%s".as_ptr(), line.as_ptr()) };
 }

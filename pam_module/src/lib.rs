@@ -45,6 +45,10 @@ struct Open {
 
 impl PamHooks for Module {
     fn acct_mgmt(handle: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
+        if !caller::may_confine() {
+            // A screen locker, run by the user who is logged in: it lets nobody in.
+            return PamResultCode::PAM_IGNORE;
+        }
         guarded(handle, |handle| account(handle, &args, flags))
     }
 
@@ -75,7 +79,12 @@ impl Refusal {
 fn account(handle: &mut PamHandle, args: &[&CStr], flags: PamFlag) -> PamResultCode {
     let decide = |handle: &mut PamHandle| {
         let arguments = Arguments::parse(args).map_err(Refusal::fault)?;
-        match ask(handle, Verb::Account, &arguments)? {
+        let answer = match ask(handle, Verb::Account, &arguments) {
+            // Said, once, when the session is opened.
+            Err(_) if is_root(handle) => return Ok(()),
+            answer => answer?,
+        };
+        match answer {
             Answer::Reply(Reply::Allowed | Reply::Unconfined { .. }) => Ok(()),
             Answer::Reply(Reply::Refused(line)) => {
                 Err(Refusal { line, code: PamResultCode::PAM_PERM_DENIED })
@@ -95,9 +104,15 @@ fn open(handle: &mut PamHandle, args: &[&CStr], flags: PamFlag) -> PamResultCode
             log(handle, Priority::Warning, line);
             return Ok(());
         }
-        match ask(handle, Verb::Open, &arguments)? {
-            Answer::Reply(Reply::Unconfined { profile }) => {
-                unconfined(handle, &profile, &arguments)
+        let answer = match ask(handle, Verb::Open, &arguments) {
+            Err(refusal) if is_root(handle) => {
+                return unconfined(handle, "none", &refusal.line, &arguments);
+            }
+            answer => answer?,
+        };
+        match answer {
+            Answer::Reply(Reply::Unconfined { profile, warning }) => {
+                unconfined(handle, &profile, &warning, &arguments)
             }
             Answer::Reply(Reply::Refused(line)) => Err(Refusal::fault(line)),
             Answer::Session(session) => confine(handle, session),
@@ -137,10 +152,16 @@ fn take(handle: &PamHandle) -> Option<Open> {
 fn unconfined(
     handle: &mut PamHandle,
     profile: &str,
+    warning: &str,
     arguments: &Arguments,
 ) -> Result<(), Refusal> {
     put(handle, "NSSHELL_SESSION=none")?;
     put(handle, &format!("NSSHELL_PROFILE={profile}"))?;
+    // The account phase says nothing of it: one failure, one line.
+    if !warning.is_empty() {
+        let line = format!("session of {} left unconfined without a policy: {warning}", user(handle));
+        log(handle, Priority::Error, &line);
+    }
     if arguments.debug {
         log(handle, Priority::Debug, &format!("{}: profile {profile} leaves it unconfined", user(handle)));
     }
@@ -223,6 +244,12 @@ fn finish(
         let _ = conversation.send(PAM_ERROR_MSG, sentence);
     }
     refusal.code
+}
+
+/// Whether it is root who logs in. Without session-init nobody is told what the policy says,
+/// and nobody but root can put it back: a package half removed must not lock root out.
+fn is_root(handle: &PamHandle) -> bool {
+    matches!(handle.get_item::<User>(), Ok(Some(user)) if user.0 == c"root")
 }
 
 /// PAM_USER, fit for a line of the log.

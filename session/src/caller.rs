@@ -28,6 +28,12 @@ pub const HELPER: &CStr = match CStr::from_bytes_with_nul(
 /// this is for what comes before there is a plan: a user database that does not answer.
 const LIMIT: Duration = Duration::from_secs(75);
 
+/// Whether this process can ask for a session at all: root's only.
+#[must_use]
+pub fn may_confine() -> bool {
+    process::effective_uid() == 0
+}
+
 /// What the helper answered, with the descriptors of a session if one was made.
 pub enum Answer {
     /// an account may log in, or a session is left alone or refused
@@ -182,15 +188,13 @@ impl Session {
     /// Hanging up, and not only closing: a child of the application (sshd's process for the
     /// connection) may hold a copy of the descriptor.
     pub fn give_up(&self) {
-        if let Some(lease) = self.lease.get() {
-            // ENOTCONN: init has ended by itself.
-            let _ = socket::hang_up(lease);
-        }
-        // An init that was killed could not remove its record.
-        let now = Some(Instant::now());
-        if let Some(init) = self.init.get()
-            && socket::readable(init, now) == Ok(true)
-        {
+        let Some(lease) = self.lease.get() else { return };
+        // Init's end is closed: it was killed, and could not remove its record. Its pidfd would
+        // tell too late: that waits for the application to reap what it has in the session.
+        let killed = socket::readable(lease, Some(Instant::now())) == Ok(true);
+        // ENOTCONN: init has ended by itself.
+        let _ = socket::hang_up(lease);
+        if killed {
             fd::remove_file(&Path::new(RECORDS).join(&self.made.session));
         }
     }

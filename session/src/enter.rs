@@ -37,7 +37,8 @@ pub fn place() -> Result<Place, Error> {
         file => File::from(file.map_err(cannot)?),
     };
     let owner = fd::owner(&file).map_err(cannot)?;
-    let mut text = Vec::new();
+    // Room for all of it but the longest, so that it is read at once.
+    let mut text = Vec::with_capacity(16 << 10);
     file.take(1 << 20)
         .read_to_end(&mut text)
         .map_err(|error| cannot(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;

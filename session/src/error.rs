@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::path::PathBuf;
+#[cfg(feature = "engine")]
+use std::time::{Duration, Instant};
 
 use crate::sys::Errno;
 
@@ -79,6 +81,14 @@ impl Error {
         Self::System { doing: doing.into(), errno, advice: String::new() }
     }
 
+    /// Something that has run since `started` without an end, as long as it was allowed to.
+    #[cfg(feature = "engine")]
+    pub(crate) fn too_slow(what: &str, started: Instant) -> Self {
+        // To the nearest second: it had a moment less than the limit that the profile names.
+        let limit = (started.elapsed() + Duration::from_millis(500)).as_secs().max(1);
+        Self::TooSlow { what: what.to_owned(), limit }
+    }
+
     /// A failed making of namespaces, with the advice that its errno suggests.
     pub fn namespaces(doing: impl Into<String>, errno: Errno) -> Self {
         let advice = match errno {
@@ -123,15 +133,24 @@ impl fmt::Display for Error {
             Self::NoSuchUser(name) => {
                 write!(f, "user \"{}\" is not in the user database", name.escape_debug())
             }
-            Self::WrongShell { user, shell, wanted, profile } => write!(
-                f,
-                "the login shell of {user} is {}, but profile \"{profile}\" has a user namespace, \
-                 which only {} enters; run `usermod --shell {} {user}`, or set require_nsshell = \
-                 false in the profile",
-                shell.display(),
-                wanted.display(),
-                wanted.display()
-            ),
+            Self::WrongShell { user, shell, wanted, profile } => {
+                let (shell, wanted) = (shell.display(), wanted.display());
+                write!(
+                    f,
+                    "the login shell of {user} is {shell}, but profile \"{profile}\" has a user \
+                     namespace, which only {wanted} enters; "
+                )?;
+                let name = shell.to_string();
+                if name.ends_with("nologin") || name.ends_with("false") {
+                    // That shell is there on purpose.
+                    return write!(f, "leave this account unconfined by a rule");
+                }
+                write!(
+                    f,
+                    "run `usermod --shell {wanted} {user}`, or set require_nsshell = false in the \
+                     profile"
+                )
+            }
             Self::Missing { program, remedy } => write!(f, "{program} is missing; {remedy}"),
             Self::Program { program, ended, said } => {
                 write!(f, "{program} failed with {ended}")?;

@@ -131,9 +131,11 @@ fn asked_to_end(signals: &SignalFd, start: &Start<'_>) -> bool {
             libc::SIGCHLD => while process::next_change().is_some() {},
             // What ends a systemd scope or a container, too.
             libc::SIGTERM | libc::SIGPWR => end = true,
-            other => {
+            // Only what somebody has sent to init: what the kernel raises is about init alone.
+            other if received.by_process => {
                 signal_session(start, other);
             }
+            _ => {}
         }
     }
     end

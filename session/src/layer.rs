@@ -20,6 +20,15 @@ pub fn build(plan: &Plan, session: &SessionPlan) -> Result<(), Error> {
     // Before the first mount, or it would show on the host.
     mount::receive_only()
         .map_err(|errno| Error::system("cannot cut the session's mounts off the host's", errno))?;
+    if session.has(Namespace::User) {
+        // What the user runs before nsshell, or without it (cron's jobs, xauth for X11), is in
+        // the host layer: set-uid programs must give nothing there either.
+        mount::forbid_set_id().map_err(|errno| {
+            let advice = if errno == Errno::NOSYS { "it needs Linux 5.12 or later" } else { "" };
+            let doing = "cannot take set-uid off the session's mounts".to_owned();
+            Error::System { doing, errno, advice: advice.to_owned() }
+        })?;
+    }
     build_own(plan, session, (plan.account.uid, plan.account.gid))?;
     put_state(plan)
 }
@@ -81,7 +90,7 @@ fn put_runtime_dir(account: &Account, (uid, gid): (u32, u32)) -> Result<(), Erro
         Err(Error::System { errno: Errno::NOENT, .. }) => return Ok(()),
         place => place?,
     };
-    let mount = file_system("tmpfs", &[("mode", "755")], Programs::Allowed, target)?;
+    let mount = file_system("tmpfs", &[("mode", "755"), ("size", "10%")], Programs::Allowed, target)?;
     mount::make_directory(&mount, &account.uid.to_string(), 0o700, uid, gid)
         .map_err(|errno| Error::system("cannot make the session's runtime directory", errno))?;
     attach(&mount, &place, target)
@@ -124,15 +133,16 @@ fn file_system(
 ) -> Result<OwnedFd, Error> {
     mount::make(fs_type, options, programs).map_err(|(errno, advice)| {
         let doing = format!("cannot make a {fs_type} for {}", target.display());
-        let forbidden = matches!(errno, Errno::PERM | Errno::ACCESS) && advice.is_empty();
+        let forbidden = matches!(errno, Errno::PERM | Errno::ACCESS);
         let advice = match fs_type {
+            // Whatever the kernel adds ("Mount too revealing"), it comes down to this.
             "proc" if forbidden => {
                 "where a part of /proc is masked, as in many containers, the kernel allows no new \
                  one; or AppArmor forbids it, see `sysctl \
                  kernel.apparmor_restrict_unprivileged_userns`"
                     .to_owned()
             }
-            _ if forbidden => {
+            _ if forbidden && advice.is_empty() => {
                 "AppArmor may forbid it, see `sysctl kernel.apparmor_restrict_unprivileged_userns`"
                     .to_owned()
             }

@@ -8,7 +8,11 @@ use nsshell_config::{MAX_FILE_SIZE, Policy};
 use rustix::fs::OFlags;
 
 use crate::error::Error;
-use crate::sys::{Errno, fd};
+use crate::sys::{Errno, fd, ns};
+
+/// What the kernel shows in place of an id that has none in this user namespace (proc(5),
+/// overflowuid).
+const OVERFLOW_UID: u32 = 65534;
 
 /// Where the administrator's policy lies. It need not exist.
 pub const FILE: &str = "/etc/nsshell/nsshell.toml";
@@ -23,7 +27,12 @@ pub fn load(path: Option<&Path>) -> Result<Policy, Error> {
     let named = path.is_some();
     let path = path.unwrap_or(Path::new(FILE));
     match std::fs::canonicalize(path) {
-        Err(error) if !named && error.kind() == std::io::ErrorKind::NotFound => {
+        // A symbolic link that leads nowhere is no missing policy but a lost one.
+        Err(error)
+            if !named
+                && error.kind() == std::io::ErrorKind::NotFound
+                && path.symlink_metadata().is_err() =>
+        {
             Ok(Policy::builtin())
         }
         Err(error) => Err(unreadable(path, errno(&error))),
@@ -76,6 +85,14 @@ fn only_root_can_replace(path: &Path) -> Result<(), Error> {
 
 fn only_root_can_write(path: &Path, metadata: &std::fs::Metadata) -> Result<(), Error> {
     if metadata.uid() != 0 {
+        // Who is not mapped reads as this id; nobody can tell who it is.
+        if metadata.uid() == OVERFLOW_UID && !ns::is_initial_user_namespace() {
+            return Err(Error::NotAsPlanned(format!(
+                "the policy is not used: {} belongs to somebody who is unknown in this user \
+                 namespace; start nsshell outside of it",
+                path.display()
+            )));
+        }
         return Err(unsafe_policy(path, &format!("belongs to uid {}", metadata.uid())));
     }
     if metadata.mode() & 0o022 != 0 {
@@ -90,7 +107,15 @@ fn unsafe_policy(path: &Path, problem: &str) -> Error {
 }
 
 fn unreadable(path: &Path, errno: Errno) -> Error {
-    Error::system(format!("cannot read the policy {}", path.display()), errno)
+    let doing = format!("cannot read the policy {}", path.display());
+    let advice = match errno {
+        Errno::ACCESS => {
+            "it must be readable by everybody for whom nsshell makes a session: chmod a+r it and \
+             a+x its directory"
+        }
+        _ => "",
+    };
+    Error::System { doing, errno, advice: advice.to_owned() }
 }
 
 fn errno(error: &std::io::Error) -> Errno {

@@ -79,6 +79,14 @@ fn become_program(argv: &[CString], output: &OwnedFd, who: As) -> i32 {
     }
 }
 
+impl Drop for Running {
+    /// One that nobody waits for any more must not go on; for one that has ended this is over
+    /// at once.
+    fn drop(&mut self) {
+        self.child.kill(Instant::now() + Duration::from_secs(1));
+    }
+}
+
 impl Running {
     /// Waits for its end and gives back what it printed.
     ///
@@ -91,15 +99,13 @@ impl Running {
             Some(ended) => ended,
             None => {
                 self.child.kill(Instant::now() + Duration::from_secs(1));
-                let limit = self.started.elapsed().as_secs().max(1);
-                return Err(Error::TooSlow { what: self.path.to_owned(), limit });
+                return Err(Error::too_slow(self.path, self.started));
             }
         };
         let output = output.map_err(cannot)?;
         let ended = match ended {
             Ended::Exited(0) => return Ok(output),
-            Ended::Exited(status) => format!("exit status {status}"),
-            Ended::Killed(signal) => format!("signal {signal}"),
+            other => other.to_string(),
         };
         Err(Error::Program { program: self.path.to_owned(), ended, said: one_line(&output) })
     }

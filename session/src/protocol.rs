@@ -10,7 +10,7 @@ use crate::sys::spawn::EXEC_FAILED;
 use crate::sys::Errno;
 
 /// Version of the messages; the first field of each request.
-const VERSION: &[u8] = b"nsshell-1";
+const VERSION: &[u8] = b"nsshell-2";
 
 /// Which of the module's two questions it asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,9 @@ pub enum Reply {
     Unconfined {
         /// the profile that says so
         profile: String,
+        /// why there is no policy to ask, for a login that is let in all the same; empty if
+        /// all is well
+        warning: String,
     },
     /// the session is made; with it come init's pidfd and the lease, in this order
     Confined(Confined),
@@ -115,7 +118,9 @@ impl Reply {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Allowed => message(b'A', &[]),
-            Self::Unconfined { profile } => message(b'U', &[profile.as_bytes()]),
+            Self::Unconfined { profile, warning } => {
+                message(b'U', &[profile.as_bytes(), warning.as_bytes()])
+            }
             Self::Refused(why) => message(b'R', &[why.as_bytes()]),
             Self::NotExecuted(errno) => {
                 vec![EXEC_FAILED, u8::try_from(errno.raw_os_error()).unwrap_or(0)]
@@ -144,7 +149,9 @@ impl Reply {
         let (kind, fields) = fields(message)?;
         match (kind, &fields[..]) {
             (b'A', []) => Ok(Self::Allowed),
-            (b'U', [profile]) => Ok(Self::Unconfined { profile: text(profile)? }),
+            (b'U', [profile, warning]) => {
+                Ok(Self::Unconfined { profile: text(profile)?, warning: text(warning)? })
+            }
             (b'R', [why]) => Ok(Self::Refused(text(why)?)),
             (b'C', [session, profile, kinds, environment @ ..]) => {
                 let kinds = text(kinds)?.parse().ok().and_then(Kinds::from_bits);
@@ -211,7 +218,8 @@ mod tests {
         };
         for reply in [
             Reply::Allowed,
-            Reply::Unconfined { profile: "none".into() },
+            Reply::Unconfined { profile: "none".into(), warning: String::new() },
+            Reply::Unconfined { profile: "none".into(), warning: "no policy".into() },
             Reply::Refused("no; do this".into()),
             Reply::NotExecuted(Errno::NOENT),
             Reply::Confined(confined),

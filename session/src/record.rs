@@ -171,7 +171,10 @@ fn directory() -> Result<OwnedFd, Error> {
         let directory = fd::open_beneath(rustix::fs::CWD, Path::new(path), OFlags::DIRECTORY)
             .map_err(cannot)?;
         let stat = rustix::fs::fstat(&directory).map_err(cannot)?;
-        if stat.st_uid != 0 || stat.st_mode & 0o077 != 0 {
+        // Where a session is opened from within another one (sudo, su), the first is the outer
+        // session's, which its user may read.
+        let closed_to = if path == STATE { 0o022 } else { 0o077 };
+        if stat.st_uid != 0 || stat.st_mode & closed_to != 0 {
             return Err(Error::NotAsPlanned(format!(
                 "{path} is not root's alone (uid {}, mode {:04o}); remove it",
                 stat.st_uid,

@@ -154,6 +154,32 @@ pub fn install(fd: impl AsFd, standard: RawFd) -> Result<()> {
     if got == standard { Ok(()) } else { Err(super::last_errno()) }
 }
 
+/// Puts /dev/null at the standard numbers, and so lets go of what was there.
+pub fn empty_standard() {
+    let null = rustix::fs::openat(CWD, c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
+    if let Ok(null) = null {
+        for standard in 0..=2 {
+            // Fails for no descriptor of ours.
+            let _ = install(&null, standard);
+        }
+    }
+}
+
+/// Puts /dev/null, close-on-exec, at each standard number that is closed, so that nothing
+/// opened later gets it and is written to by whoever means standard error. The program that
+/// is executed in the end finds them closed, as they were.
+pub fn fill_standard() {
+    for standard in 0..=2 {
+        // SAFETY: no memory is passed; F_GETFD only looks.
+        let closed = unsafe { libc::fcntl(standard, libc::F_GETFD) } < 0;
+        if closed {
+            // SAFETY: the path ends in NUL. The kernel gives the lowest free number, which is
+            // this one; it is never closed, and nobody owns it.
+            unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
+        }
+    }
+}
+
 /// Reads once; 0 at the end.
 ///
 /// # Errors

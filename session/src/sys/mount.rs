@@ -86,6 +86,29 @@ pub fn receive_only() -> Result<()> {
     rustix::mount::mount_change("/", flags)
 }
 
+/// Takes set-user-id, set-group-id and file capabilities off every mount of the caller's
+/// namespace (mount_setattr(2), since Linux 5.12). Whoever enters it from a user namespace of
+/// their own cannot put them back: such flags are locked (mount_namespaces(7)).
+///
+/// # Errors
+/// ENOSYS before Linux 5.12; EPERM.
+pub fn forbid_set_id() -> Result<()> {
+    let attributes =
+        libc::mount_attr { attr_set: libc::MOUNT_ATTR_NOSUID, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    // SAFETY: the path ends in NUL, and `attributes` has the size that is passed.
+    let failed = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            c"/".as_ptr(),
+            libc::AT_RECURSIVE,
+            &raw const attributes,
+            size_of_val(&attributes),
+        )
+    };
+    if failed == 0 { Ok(()) } else { Err(super::last_errno()) }
+}
+
 /// Makes a directory in a fresh file system of ours and gives it to somebody.
 ///
 /// # Errors

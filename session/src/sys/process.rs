@@ -89,6 +89,15 @@ pub enum Ended {
     Killed(i32),
 }
 
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exited(status) => write!(f, "exit status {status}"),
+            Self::Killed(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
 impl Ended {
     /// The status by the shell's convention: 128 + n for a signal.
     #[must_use]
@@ -98,6 +107,20 @@ impl Ended {
             Self::Killed(signal) => 128 + signal,
         }
     }
+}
+
+/// Ends the caller as `ended` says, so that whoever waits for it sees what they would see of
+/// a program that ended so. Comes back with the status by the shell's convention if that is
+/// what is to be ended with.
+#[must_use]
+pub fn end_as(ended: Ended) -> u8 {
+    if let Ended::Killed(signal) = ended {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        // The core would be ours, and of no use to anybody.
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+        super::signal::suffer(signal);
+    }
+    u8::try_from(ended.shell_status()).unwrap_or(u8::MAX)
 }
 
 impl Child {
@@ -190,7 +213,11 @@ pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
     rustix::thread::set_thread_groups(&groups)?;
     rustix::thread::set_thread_res_gid(gid_, gid_, gid_)?;
     rustix::thread::set_thread_res_uid(uid_, uid_, uid_)?;
-    if ids() == ([uid; 3], [gid; 3]) { Ok(()) } else { Err(Errno::PERM) }
+    // The kernel takes the capabilities of one who is no longer root, unless a securebit that
+    // somebody has set tells it not to.
+    let left = rustix::thread::capabilities(None)?;
+    let powerless = left.effective.is_empty() && left.permitted.is_empty();
+    if ids() == ([uid; 3], [gid; 3]) && (uid == 0 || powerless) { Ok(()) } else { Err(Errno::PERM) }
 }
 
 /// The caller's effective user id.
@@ -209,6 +236,12 @@ pub fn own_ids() -> (u32, u32) {
 #[must_use]
 pub fn real_uid() -> u32 {
     rustix::process::getuid().as_raw()
+}
+
+/// The caller's real group id.
+#[must_use]
+pub fn real_gid() -> u32 {
+    rustix::process::getgid().as_raw()
 }
 
 /// Moves the caller into a new user namespace, alone: it must have no other thread.
@@ -233,6 +266,15 @@ pub fn set_dumpable(dumpable: bool) -> Result<()> {
     })
 }
 
+/// Makes the caller the leader of a session and a process group of its own, without a terminal
+/// (setsid(2)).
+///
+/// # Errors
+/// EPERM if it leads a group already.
+pub fn new_session() -> Result<()> {
+    rustix::process::setsid().map(|_| ())
+}
+
 /// Has the kernel send SIGKILL to the caller when its parent ends. Changing ids clears it.
 ///
 /// # Errors
@@ -251,7 +293,8 @@ pub fn close_all_but(keep: &[&dyn AsRawFd]) {
     for number in numbers.into_iter().chain([u32::MAX]) {
         if number > first {
             // SAFETY: no memory is passed. Rust values that own these descriptors belong to
-            // code that the caller, a fresh copy of another process, never returns to.
+            // code that the caller, a fresh copy of another process or one that only waits
+            // for its end, never returns to.
             unsafe { libc::syscall(libc::SYS_close_range, first, number - 1, 0) };
         }
         first = first.max(number.saturating_add(1));
@@ -345,12 +388,15 @@ pub fn loopback_up() -> Result<()> {
 /// Lifts the limits that somebody else's process may have set (getrlimit(2)): a session's
 /// init must not die of its user's CPU or file size limit. No core file is ever written.
 pub fn reset_limits() {
-    use rustix::process::{Resource, Rlimit, setrlimit};
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let none = Rlimit { current: None, maximum: None };
     for resource in [Resource::Cpu, Resource::Fsize, Resource::Data, Resource::As] {
         // Raising the hard limit needs CAP_SYS_RESOURCE, which root in a container may lack;
         // then it stays as it is, and the worst is a session that is refused or ends early.
-        let _ = setrlimit(resource, none);
+        if setrlimit(resource, none).is_err() {
+            let maximum = getrlimit(resource).maximum;
+            let _ = setrlimit(resource, Rlimit { current: maximum, maximum });
+        }
     }
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }

@@ -55,14 +55,14 @@ pub fn receive(socket: impl AsFd, deadline: Instant) -> Result<(Vec<u8>, Vec<Own
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-    let got = match rustix::net::recvmsg(
-        socket,
-        &mut [IoSliceMut::new(&mut buffer)],
-        &mut control,
-        flags,
-    ) {
-        // The other side closed with our message unread: gone, all the same.
-        Err(Errno::CONNRESET) => return Ok((Vec::new(), Vec::new())),
+    let mut once = || {
+        let mut into = [IoSliceMut::new(&mut buffer)];
+        rustix::net::recvmsg(&socket, &mut into, &mut control, flags)
+    };
+    let got = match once() {
+        // The other side closed with a message of ours unread. That is told once, and before
+        // what it may have sent: its own message, or the end, comes next.
+        Err(Errno::CONNRESET) => once()?,
         got => got?,
     };
     if got.flags.contains(rustix::net::ReturnFlags::TRUNC) {
@@ -128,5 +128,22 @@ fn timespec(duration: Duration) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(duration.subsec_nanos()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_was_sent_arrives_though_the_sender_has_read_nothing_and_is_gone() {
+        let soon = || Instant::now() + Duration::from_secs(1);
+        let (ours, theirs) = pair().unwrap();
+        send(&ours, b"request", &[]).unwrap();
+        send(&theirs, b"answer", &[]).unwrap();
+        drop(theirs);
+        assert_eq!(receive(&ours, soon()).unwrap().0, b"answer");
+        assert_eq!(receive(&ours, soon()).unwrap().0, b"");
     }
 }
