@@ -15,7 +15,10 @@ fn main() {
         return;
     }
     // Whoever has no such archive gets the library, which works as well.
-    if let Some(directory) = archive("libgcc_eh.a").as_deref().and_then(|path| path.parent()) {
+    if let Some(directory) = archive("libgcc_eh.a")
+        .as_deref()
+        .and_then(|path| path.parent())
+    {
         println!("cargo:rustc-link-search=native={}", directory.display());
         println!("cargo:rustc-link-lib=static:-bundle=gcc_eh");
     }
@@ -24,7 +27,10 @@ fn main() {
 /// Where the C compiler, which links Rust programs too, has an archive.
 fn archive(name: &str) -> Option<PathBuf> {
     let compiler = var_os("CC").unwrap_or_else(|| "cc".into());
-    let output = Command::new(compiler).arg(format!("-print-file-name={name}")).output().ok()?;
+    let output = Command::new(compiler)
+        .arg(format!("-print-file-name={name}"))
+        .output()
+        .ok()?;
     let path = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
     // A name without a directory means that there is none.
     path.is_absolute().then_some(path)

@@ -208,16 +208,27 @@ fn a_map_has_at_most_4095_bytes() {
     // lines of 18 bytes, less what the first inside ids save
     let long = |count: u32| -> Vec<Range> {
         let start = |at| 3_000_000_000 + at * 10;
-        (0..count).map(|at| Range { start: start(at), count: 5 }).collect()
+        (0..count)
+            .map(|at| Range {
+                start: start(at),
+                count: 5,
+            })
+            .collect()
     };
     let text = |map: &[IdMapLine]| -> usize {
         let line = |l: &IdMapLine| format!("{} {} {}\n", l.inside, l.outside, l.count).len();
         map.iter().map(line).sum()
     };
-    let most = (1..340).take_while(|&count| root(1000, &long(count)).is_ok()).last().unwrap();
+    let most = (1..340)
+        .take_while(|&count| root(1000, &long(count)).is_ok())
+        .last()
+        .unwrap();
     let longest = root(1000, &long(most)).unwrap();
     assert!(longest.len() < 340 && (4070..=4095).contains(&text(&longest)));
-    assert_eq!(root(1000, &long(most + 1)), Err(Error::TooManyRanges { kind: None }));
+    assert_eq!(
+        root(1000, &long(most + 1)),
+        Err(Error::TooManyRanges { kind: None })
+    );
 }
 
 /// xorshift64: enough for test input, and the same on every run.

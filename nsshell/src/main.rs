@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use nsshell_config::{Login, Plan, resolve};
 use nsshell_session::accounts::{self, SystemHost};
 use nsshell_session::enter::{self, Place};
-use nsshell_session::sys::{process, terminal};
+use nsshell_session::sys::process;
 use nsshell_session::{Error, maps, policy, standalone};
 
 use shell::Shell;
@@ -52,7 +52,9 @@ fn again(arguments: &[OsString]) -> Shell {
     let found = std::env::var_os("SHELL").map(PathBuf::from);
     let usable = found.filter(|path| path.is_absolute() && !path.ends_with("nsshell"));
     let planned = || own_plan().map(|plan| plan.shell).ok();
-    let path = usable.or_else(planned).unwrap_or_else(|| PathBuf::from("/bin/sh"));
+    let path = usable
+        .or_else(planned)
+        .unwrap_or_else(|| PathBuf::from("/bin/sh"));
     Shell::new(&path, "see the variable SHELL".to_owned(), arguments)
 }
 
@@ -65,12 +67,9 @@ fn outside(arguments: &[OsString]) -> Result<u8, Error> {
     let left_alone = std::env::var_os(standalone::VARIABLE).is_some_and(|name| name == "none");
     match &plan.session {
         Some(session) if !left_alone => {
-            if shell.is_interactive() {
-                // It would take the terminal from whoever has it.
-                terminal::wait_for_foreground();
-            }
+            let interactive = shell.is_interactive();
             let enter = |variables: &[_]| shell.with(variables).execute();
-            standalone::run(&plan, session, enter).map(process::end_as)
+            standalone::run(&plan, session, interactive, enter).map(process::end_as)
         }
         _ => Ok(shell.execute()),
     }
@@ -82,9 +81,15 @@ fn own_plan() -> Result<Plan, Error> {
     let login_group = account.gid;
     account.gid = process::real_gid();
     let policy = policy::load(None)?;
-    let login = Login { service: "nsshell".to_owned(), ..Login::default() };
+    let login = Login {
+        service: "nsshell".to_owned(),
+        ..Login::default()
+    };
     let plan = resolve(&policy, &login, &account, &SystemHost::new())?;
-    let maps = plan.session.as_ref().and_then(|session| session.id_maps.as_ref());
+    let maps = plan
+        .session
+        .as_ref()
+        .and_then(|session| session.id_maps.as_ref());
     if account.gid != login_group && maps.is_some_and(|maps| !maps::own_id_only(maps)) {
         return Err(Error::NotAsPlanned(format!(
             "this shell is in group {}, but newuidmap maps subordinate ids only for who is in \

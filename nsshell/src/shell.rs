@@ -43,12 +43,22 @@ impl Shell {
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Self {
         let own_name = called.first().map_or(OsStr::new(""), OsString::as_os_str);
-        let dash: &[u8] = if own_name.as_bytes().starts_with(b"-") { b"-" } else { b"" };
+        let dash: &[u8] = if own_name.as_bytes().starts_with(b"-") {
+            b"-"
+        } else {
+            b""
+        };
         // Called by its path, a shell is told its path.
         let by_path = own_name.as_bytes().contains(&b'/');
-        let shown = program.file_name().filter(|_| !by_path).unwrap_or(program.as_os_str());
+        let shown = program
+            .file_name()
+            .filter(|_| !by_path)
+            .unwrap_or(program.as_os_str());
         let name = [dash, shown.as_bytes()].concat();
-        let arguments = called.iter().skip(1).map(|one| c_string(one.as_bytes().to_vec()));
+        let arguments = called
+            .iter()
+            .skip(1)
+            .map(|one| c_string(one.as_bytes().to_vec()));
         let variable = |(name, value): (OsString, OsString)| {
             c_string([name.as_bytes(), b"=", value.as_bytes()].concat())
         };
@@ -66,8 +76,10 @@ impl Shell {
     pub fn with(mut self, variables: &[(&str, String)]) -> Self {
         for (name, value) in variables {
             let prefix = format!("{name}=");
-            self.environment.retain(|one| !one.to_bytes().starts_with(prefix.as_bytes()));
-            self.environment.push(c_string(format!("{prefix}{value}").into_bytes()));
+            self.environment
+                .retain(|one| !one.to_bytes().starts_with(prefix.as_bytes()));
+            self.environment
+                .push(c_string(format!("{prefix}{value}").into_bytes()));
         }
         self
     }
@@ -90,7 +102,11 @@ impl Shell {
             _ => self.advice.clone(),
         };
         let doing = format!("cannot become {}", self.program.to_string_lossy());
-        let error = Error::System { doing, errno, advice };
+        let error = Error::System {
+            doing,
+            errno,
+            advice,
+        };
         // Nothing to be done if there is nowhere to write.
         let _ = writeln!(std::io::stderr(), "nsshell: {error}");
         if errno == Errno::NOENT { 127 } else { 126 }
@@ -140,27 +156,48 @@ mod tests {
     }
 
     fn strings(list: &[CString]) -> Vec<String> {
-        list.iter().map(|one| one.to_string_lossy().into_owned()).collect()
+        list.iter()
+            .map(|one| one.to_string_lossy().into_owned())
+            .collect()
     }
 
     #[test]
     fn a_login_shell_becomes_a_login_shell() {
         assert_eq!(strings(&called(&["-nsshell"]).arguments), ["-bash"]);
-        assert_eq!(strings(&called(&["nsshell", "-l"]).arguments), ["bash", "-l"]);
-        assert_eq!(strings(&called(&["/usr/bin/nsshell"]).arguments), ["/bin/bash"]);
-        assert_eq!(strings(&called(&["-/usr/bin/nsshell"]).arguments), ["-/bin/bash"]);
+        assert_eq!(
+            strings(&called(&["nsshell", "-l"]).arguments),
+            ["bash", "-l"]
+        );
+        assert_eq!(
+            strings(&called(&["/usr/bin/nsshell"]).arguments),
+            ["/bin/bash"]
+        );
+        assert_eq!(
+            strings(&called(&["-/usr/bin/nsshell"]).arguments),
+            ["-/bin/bash"]
+        );
         assert_eq!(strings(&called(&[]).arguments), ["bash"]);
     }
 
     #[test]
     fn arguments_are_handed_on_untouched() {
-        let given = ["nsshell", "-c", "echo \"$0\" '$1'; exit 3", "--help", "", "-c"];
+        let given = [
+            "nsshell",
+            "-c",
+            "echo \"$0\" '$1'; exit 3",
+            "--help",
+            "",
+            "-c",
+        ];
         assert_eq!(strings(&called(&given).arguments)[1..], given[1..]);
     }
 
     #[test]
     fn the_variable_shell_names_what_really_runs() {
-        assert_eq!(strings(&called(&["-nsshell"]).environment), ["TERM=xterm", "SHELL=/bin/bash"]);
+        assert_eq!(
+            strings(&called(&["-nsshell"]).environment),
+            ["TERM=xterm", "SHELL=/bin/bash"]
+        );
     }
 
     #[test]
@@ -169,13 +206,24 @@ mod tests {
             let words: Vec<&str> = line.split_whitespace().collect();
             asks_for_commands(&called(&words).arguments)
         };
-        for line in ["nsshell", "-nsshell", "nsshell -l", "nsshell --norc -x +e", "nsshell -s a b"] {
+        for line in [
+            "nsshell",
+            "-nsshell",
+            "nsshell -l",
+            "nsshell --norc -x +e",
+            "nsshell -s a b",
+        ] {
             assert!(asks(line), "{line}");
         }
         for line in ["nsshell -o posix -i", "nsshell --rcfile file"] {
             assert!(asks(line), "{line}");
         }
-        for line in ["nsshell -c x", "nsshell -lc x", "nsshell script", "nsshell -x script -s"] {
+        for line in [
+            "nsshell -c x",
+            "nsshell -lc x",
+            "nsshell script",
+            "nsshell -x script -s",
+        ] {
             assert!(!asks(line), "{line}");
         }
         assert!(!asks("nsshell -o posix script"));
@@ -183,16 +231,19 @@ mod tests {
 
     #[test]
     fn a_variable_that_is_given_replaces_the_one_that_was_there() {
-        let shell = called(&["nsshell"]).with(&[("TERM", "dumb".to_owned()), ("NEW", String::new())]);
-        assert_eq!(strings(&shell.environment), ["SHELL=/bin/bash", "TERM=dumb", "NEW="]);
+        let shell =
+            called(&["nsshell"]).with(&[("TERM", "dumb".to_owned()), ("NEW", String::new())]);
+        assert_eq!(
+            strings(&shell.environment),
+            ["SHELL=/bin/bash", "TERM=dumb", "NEW="]
+        );
     }
 
     #[test]
     fn a_shell_that_is_missing_ends_with_127_and_one_that_cannot_run_with_126() {
         let none = std::iter::empty;
-        let at = |path: &str| {
-            Shell::with_environment(Path::new(path), "advice".to_owned(), &[], none())
-        };
+        let at =
+            |path: &str| Shell::with_environment(Path::new(path), "advice".to_owned(), &[], none());
         assert_eq!(at("/no/such/shell").execute(), 127);
         assert_eq!(at("/").execute(), 126);
     }

@@ -55,14 +55,18 @@ pub fn log(handle: &PamHandle, priority: Priority, line: &str) {
 /// Sets `NAME=value` in the PAM environment, or with `NAME` alone removes it
 /// (pam_putenv(3)). False if libpam refuses.
 pub fn put_environment(handle: &mut PamHandle, pair: &str) -> bool {
-    let Ok(pair) = CString::new(pair) else { return false };
+    let Ok(pair) = CString::new(pair) else {
+        return false;
+    };
     // SAFETY: the handle is libpam's own; libpam copies the string.
     unsafe { pam_putenv(handle, pair.as_ptr()) == 0 }
 }
 
 /// Whether the PAM environment has a variable of this name (pam_getenv(3)).
 pub fn has_environment(handle: &mut PamHandle, name: &str) -> bool {
-    let Ok(name) = CString::new(name) else { return false };
+    let Ok(name) = CString::new(name) else {
+        return false;
+    };
     // SAFETY: the handle is libpam's own; the result is only compared.
     unsafe { !pam_getenv(handle, name.as_ptr()).is_null() }
 }

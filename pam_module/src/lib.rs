@@ -71,7 +71,10 @@ struct Refusal {
 
 impl Refusal {
     fn fault(line: impl ToString) -> Self {
-        Self { line: line.to_string(), code: PamResultCode::PAM_SYSTEM_ERR }
+        Self {
+            line: line.to_string(),
+            code: PamResultCode::PAM_SYSTEM_ERR,
+        }
     }
 }
 
@@ -86,9 +89,10 @@ fn account(handle: &mut PamHandle, args: &[&CStr], flags: PamFlag) -> PamResultC
         };
         match answer {
             Answer::Reply(Reply::Allowed | Reply::Unconfined { .. }) => Ok(()),
-            Answer::Reply(Reply::Refused(line)) => {
-                Err(Refusal { line, code: PamResultCode::PAM_PERM_DENIED })
-            }
+            Answer::Reply(Reply::Refused(line)) => Err(Refusal {
+                line,
+                code: PamResultCode::PAM_PERM_DENIED,
+            }),
             _ => Err(Refusal::fault("session-init answered another question")),
         }
     };
@@ -136,7 +140,11 @@ fn close(handle: &mut PamHandle) -> PamResultCode {
         log(handle, Priority::Error, &format!("session {name}: {error}"));
         return PamResultCode::PAM_SYSTEM_ERR;
     }
-    log(handle, Priority::Info, &format!("session {name} closed for {}", user(handle)));
+    log(
+        handle,
+        Priority::Info,
+        &format!("session {name} closed for {}", user(handle)),
+    );
     PamResultCode::PAM_SUCCESS
 }
 
@@ -159,11 +167,18 @@ fn unconfined(
     put(handle, &format!("NSSHELL_PROFILE={profile}"))?;
     // The account phase says nothing of it: one failure, one line.
     if !warning.is_empty() {
-        let line = format!("session of {} left unconfined without a policy: {warning}", user(handle));
+        let line = format!(
+            "session of {} left unconfined without a policy: {warning}",
+            user(handle)
+        );
         log(handle, Priority::Error, &line);
     }
     if arguments.debug {
-        log(handle, Priority::Debug, &format!("{}: profile {profile} leaves it unconfined", user(handle)));
+        log(
+            handle,
+            Priority::Debug,
+            &format!("{}: profile {profile} leaves it unconfined", user(handle)),
+        );
     }
     Ok(())
 }
@@ -184,7 +199,9 @@ fn confine(handle: &mut PamHandle, session: Session) -> Result<(), Refusal> {
     }
     let open = Open { session, variables };
     if !ffi::keep(handle, Slot(RefCell::new(Some(open)))) {
-        return Err(Refusal::fault("libpam cannot keep the session's data; is memory short?"));
+        return Err(Refusal::fault(
+            "libpam cannot keep the session's data; is memory short?",
+        ));
     }
     let slot = ffi::data::<Slot>(handle).map(|slot| slot.0.borrow());
     match slot.as_deref() {
@@ -192,7 +209,10 @@ fn confine(handle: &mut PamHandle, session: Session) -> Result<(), Refusal> {
         _ => return Err(Refusal::fault("libpam has lost the session's data")),
     }
     let (session, profile) = (made.session, made.profile);
-    let line = format!("session {session} opened for {}, profile {profile}", user(handle));
+    let line = format!(
+        "session {session} opened for {}, profile {profile}",
+        user(handle)
+    );
     log(handle, Priority::Info, &line);
     Ok(())
 }
@@ -201,7 +221,9 @@ fn put(handle: &mut PamHandle, pair: &str) -> Result<(), Refusal> {
     if ffi::put_environment(handle, pair) {
         return Ok(());
     }
-    Err(Refusal::fault("libpam cannot set a variable; is memory short?"))
+    Err(Refusal::fault(
+        "libpam cannot set a variable; is memory short?",
+    ))
 }
 
 fn ask(handle: &PamHandle, verb: Verb, arguments: &Arguments) -> Result<Answer, Refusal> {
@@ -230,11 +252,17 @@ fn finish(
     what: &str,
     act: impl FnOnce(&mut PamHandle) -> Result<(), Refusal>,
 ) -> PamResultCode {
-    let Err(refusal) = act(handle) else { return PamResultCode::PAM_SUCCESS };
+    let Err(refusal) = act(handle) else {
+        return PamResultCode::PAM_SUCCESS;
+    };
     if let Some(open) = take(handle) {
         open.session.give_up();
     }
-    log(handle, Priority::Error, &format!("{what} of {} refused: {}", user(handle), refusal.line));
+    log(
+        handle,
+        Priority::Error,
+        &format!("{what} of {} refused: {}", user(handle), refusal.line),
+    );
     if flags & PAM_SILENT == 0
         && let Ok(Some(conversation)) = handle.get_item::<Conv>()
     {

@@ -42,7 +42,10 @@ fn found(asked: &str, answer: nix::Result<Option<User>>) -> Result<Account, Erro
         Ok(None) => Err(Error::NoSuchUser(asked.to_owned())),
         Err(errno) => {
             let errno = Errno::from_raw_os_error(errno as i32);
-            Err(Error::system(format!("cannot look up user \"{}\"", asked.escape_debug()), errno))
+            Err(Error::system(
+                format!("cannot look up user \"{}\"", asked.escape_debug()),
+                errno,
+            ))
         }
     }
 }
@@ -57,7 +60,9 @@ impl SystemHost {
     /// This host, which has ten seconds to answer.
     #[must_use]
     pub fn new() -> Self {
-        Self { deadline: Instant::now() + Duration::from_secs(10) }
+        Self {
+            deadline: Instant::now() + Duration::from_secs(10),
+        }
     }
 }
 
@@ -69,13 +74,19 @@ impl Default for SystemHost {
 
 impl Host for SystemHost {
     fn groups(&self, account: &Account) -> Result<Vec<String>, nsshell_config::Error> {
-        let failed = |errno: nix::Error| host_error("cannot look up the user's groups", errno as i32);
+        let failed =
+            |errno: nix::Error| host_error("cannot look up the user's groups", errno as i32);
         let name = CString::new(account.name.as_bytes())
             .map_err(|_| host_error("the user's name has a NUL", Errno::INVAL.raw_os_error()))?;
         let ids = nix::unistd::getgrouplist(&name, Gid::from_raw(account.gid)).map_err(failed)?;
         // A group without a name cannot be meant by a rule.
-        let names = ids.into_iter().map(|id| Group::from_gid(id).map(|group| group.map(|g| g.name)));
-        names.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(failed)
+        let names = ids
+            .into_iter()
+            .map(|id| Group::from_gid(id).map(|group| group.map(|g| g.name)));
+        names
+            .filter_map(Result::transpose)
+            .collect::<Result<_, _>>()
+            .map_err(failed)
     }
 
     fn ranges(&self, account: &Account, kind: IdKind) -> Result<Vec<Range>, nsshell_config::Error> {
@@ -87,7 +98,10 @@ impl Host for SystemHost {
     }
 
     fn hostname(&self) -> Result<String, nsshell_config::Error> {
-        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let name = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
         Ok(name)
     }
 }
@@ -113,7 +127,10 @@ impl SystemHost {
             Err(Error::Program { said, .. }) if said.contains("Error fetching ranges") => {
                 Ok(Vec::new())
             }
-            Err(error) => Err(nsshell_config::Error::Host { what: error.to_string(), errno: None }),
+            Err(error) => Err(nsshell_config::Error::Host {
+                what: error.to_string(),
+                errno: None,
+            }),
         }
     }
 }
@@ -124,11 +141,17 @@ fn read_if_there(path: &str) -> Result<String, nsshell_config::Error> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(error) => {
             let what = format!("cannot read {path}");
-            Err(nsshell_config::Error::Host { what, errno: error.raw_os_error() })
+            Err(nsshell_config::Error::Host {
+                what,
+                errno: error.raw_os_error(),
+            })
         }
     }
 }
 
 fn host_error(what: &str, errno: i32) -> nsshell_config::Error {
-    nsshell_config::Error::Host { what: what.to_owned(), errno: Some(errno) }
+    nsshell_config::Error::Host {
+        what: what.to_owned(),
+        errno: Some(errno),
+    }
 }

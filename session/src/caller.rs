@@ -9,8 +9,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::error::Error;
 use crate::RECORDS;
+use crate::error::Error;
 use crate::protocol::{Confined, Reply, Request};
 use crate::sys::fd::{self, Identity, Kept};
 use crate::sys::process::{self, Child, Ended};
@@ -71,7 +71,10 @@ fn hear(from: &OwnedFd, helper: &Child, deadline: Instant) -> Result<Answer, Err
     let (message, fds) = match socket::receive(from, deadline) {
         Err(Errno::TIMEDOUT) => {
             let what = "session-init (is the user database slow to answer?)".to_owned();
-            return Err(Error::TooSlow { what, limit: LIMIT.as_secs() });
+            return Err(Error::TooSlow {
+                what,
+                limit: LIMIT.as_secs(),
+            });
         }
         other => other.map_err(|errno| Error::system("cannot hear session-init", errno))?,
     };
@@ -82,11 +85,15 @@ fn hear(from: &OwnedFd, helper: &Child, deadline: Instant) -> Result<Answer, Err
     match Reply::decode(&message)? {
         Reply::NotExecuted(Errno::NOENT) => {
             let remedy = "install nsshell again, all of its parts with the same PREFIX";
-            Err(Error::Missing { program: program(), remedy })
+            Err(Error::Missing {
+                program: program(),
+                remedy,
+            })
         }
-        Reply::NotExecuted(errno) => {
-            Err(Error::system(format!("cannot execute {}", program()), errno))
-        }
+        Reply::NotExecuted(errno) => Err(Error::system(
+            format!("cannot execute {}", program()),
+            errno,
+        )),
         Reply::Confined(confined) => Ok(Answer::Session(Session::new(confined, fds)?)),
         reply => Ok(Answer::Reply(reply)),
     }
@@ -102,7 +109,11 @@ fn died(helper: &Child) -> Error {
         _ => "no answer".to_owned(),
     };
     let program = HELPER.to_string_lossy().into_owned();
-    Error::Program { program, ended, said: "it ended before it answered".to_owned() }
+    Error::Program {
+        program,
+        ended,
+        said: "it ended before it answered".to_owned(),
+    }
 }
 
 fn soon() -> Instant {
@@ -130,7 +141,11 @@ impl Session {
         Ok(Self {
             init: Kept::new(init).map_err(cannot)?,
             lease: Kept::new(lease).map_err(cannot)?,
-            before: before.into_iter().map(Kept::new).collect::<Result<_, _>>().map_err(cannot)?,
+            before: before
+                .into_iter()
+                .map(Kept::new)
+                .collect::<Result<_, _>>()
+                .map_err(cannot)?,
             directory: working_directory(),
             made,
         })
@@ -150,14 +165,21 @@ impl Session {
                     .to_owned(),
             ));
         }
-        let init = self.init.get().ok_or(Error::Protocol("the session's descriptors are gone"))?;
+        let init = self
+            .init
+            .get()
+            .ok_or(Error::Protocol("the session's descriptors are gone"))?;
         ns::join(init, self.made.kinds).map_err(|errno| {
             let advice = match errno {
                 Errno::SRCH => "its init has ended",
                 _ => "",
             };
             let doing = "cannot enter the session".to_owned();
-            Error::System { doing, errno, advice: advice.to_owned() }
+            Error::System {
+                doing,
+                errno,
+                advice: advice.to_owned(),
+            }
         })?;
         self.go_back_to_directory();
         Ok(())
@@ -188,7 +210,9 @@ impl Session {
     /// Hanging up, and not only closing: a child of the application (sshd's process for the
     /// connection) may hold a copy of the descriptor.
     pub fn give_up(&self) {
-        let Some(lease) = self.lease.get() else { return };
+        let Some(lease) = self.lease.get() else {
+            return;
+        };
         // Init's end is closed: it was killed, and could not remove its record. Its pidfd would
         // tell too late: that waits for the application to reap what it has in the session.
         let killed = socket::readable(lease, Some(Instant::now())) == Ok(true);
@@ -203,7 +227,9 @@ impl Session {
     /// the same name is taken again only if it is the very same directory: no link that a
     /// user has put there since, and no private /tmp, can bring root elsewhere.
     fn go_back_to_directory(&self) {
-        let Some((path, identity)) = &self.directory else { return };
+        let Some((path, identity)) = &self.directory else {
+            return;
+        };
         if let Ok(place) = fd::open_place(path)
             && fd::identity(&place) == Ok(*identity)
         {

@@ -27,7 +27,9 @@ const HOLDER: i32 = 4;
 /// Answers the module's one question. The status is 0 if the answer could be given.
 #[must_use]
 pub fn run() -> i32 {
-    let Ok((module, holder)) = become_helper() else { return 2 };
+    let Ok((module, holder)) = become_helper() else {
+        return 2;
+    };
     let (reply, fds) = match answer(&module, &holder) {
         Ok((reply, made)) => (reply, made),
         Err(error) => (Reply::Refused(sentence(&error)), None),
@@ -79,7 +81,10 @@ fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), E
     let policy = match load(&request) {
         // With a policy that cannot be used, nobody else gets in to mend it.
         Err(error) if account.uid == 0 => {
-            let reply = Reply::Unconfined { profile: NONE.to_owned(), warning: sentence(&error) };
+            let reply = Reply::Unconfined {
+                profile: NONE.to_owned(),
+                warning: sentence(&error),
+            };
             return Ok((reply, None));
         }
         policy => policy?,
@@ -87,9 +92,13 @@ fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), E
     let plan = resolve(&policy, &login, &account, &SystemHost::new())?;
     match (request.verb, &plan.session) {
         (Verb::Account, _) => allow(&plan).map(|reply| (reply, None)),
-        (Verb::Open, None) => {
-            Ok((Reply::Unconfined { profile: plan.profile, warning: String::new() }, None))
-        }
+        (Verb::Open, None) => Ok((
+            Reply::Unconfined {
+                profile: plan.profile,
+                warning: String::new(),
+            },
+            None,
+        )),
         (Verb::Open, Some(session)) => {
             let (reply, made) = open(&plan, session, maker, holder)?;
             Ok((reply, Some(made)))
@@ -115,9 +124,8 @@ fn login(request: &Request) -> Login {
 
 fn account(request: &Request) -> Result<Account, Error> {
     // Not lossy: a name that is no UTF-8 must not become another one.
-    let name = std::str::from_utf8(&request.user).map_err(|_| {
-        Error::NoSuchUser(String::from_utf8_lossy(&request.user).into_owned())
-    })?;
+    let name = std::str::from_utf8(&request.user)
+        .map_err(|_| Error::NoSuchUser(String::from_utf8_lossy(&request.user).into_owned()))?;
     accounts::by_name(name)
 }
 
@@ -143,7 +151,11 @@ fn allow(plan: &Plan) -> Result<Reply, Error> {
 /// By path, or by any other path to the same file: /bin is /usr/bin on many hosts.
 fn is_nsshell(account: &Account) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let same = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    let same = |path: &Path| {
+        std::fs::metadata(path)
+            .map(|file| (file.dev(), file.ino()))
+            .ok()
+    };
     let nsshell = Path::new(NSSHELL);
     account.shell == nsshell
         || same(&account.shell).is_some_and(|shell| Some(shell) == same(nsshell))
@@ -171,7 +183,14 @@ fn open(
         holder,
         record: &record,
     })?;
-    let made = Making { plan, session, record: &record, init: &init, to_init: &to_init, deadline };
+    let made = Making {
+        plan,
+        session,
+        record: &record,
+        init: &init,
+        to_init: &to_init,
+        deadline,
+    };
     match finish(&made, maker) {
         Ok(reply) => Ok((reply, Made { init, lease })),
         Err(error) => {
@@ -195,7 +214,14 @@ struct Making<'a> {
 
 /// What needs a running init: its user namespace, its word that it is ready, its record.
 fn finish(making: &Making<'_>, maker: Option<Maker>) -> Result<Reply, Error> {
-    let Making { plan, session, record, init, to_init, deadline } = *making;
+    let Making {
+        plan,
+        session,
+        record,
+        init,
+        to_init,
+        deadline,
+    } = *making;
     if let Some(maps) = &session.id_maps {
         // A login that is left alone by default, and that a rule confines, has none yet.
         let maker = maker.map_or_else(|| Maker::start(&plan.account), Ok)?;
@@ -221,9 +247,10 @@ fn hear_ready(making: &Making<'_>) -> Result<(), Error> {
     let what = "the session's init";
     // A little longer than init itself waits, so that its reason arrives.
     match socket::receive(making.to_init, making.deadline + Duration::from_secs(1)) {
-        Err(Errno::TIMEDOUT) => {
-            Err(Error::TooSlow { what: what.into(), limit: making.session.timeout.into() })
-        }
+        Err(Errno::TIMEDOUT) => Err(Error::TooSlow {
+            what: what.into(),
+            limit: making.session.timeout.into(),
+        }),
         Err(errno) => Err(Error::system("cannot hear the session's init", errno)),
         Ok((word, _)) if word == b"=" => Ok(()),
         Ok((word, _)) if word.is_empty() => {
@@ -231,9 +258,13 @@ fn hear_ready(making: &Making<'_>) -> Result<(), Error> {
                 Ok(Some(ended)) => ended.to_string(),
                 _ => "no sign of its end".to_owned(),
             };
-            Err(Error::NotAsPlanned(format!("{what} ended before it was ready, with {ended}")))
+            Err(Error::NotAsPlanned(format!(
+                "{what} ended before it was ready, with {ended}"
+            )))
         }
-        Ok((word, _)) => Err(Error::Said(String::from_utf8_lossy(&word[1..]).into_owned())),
+        Ok((word, _)) => Err(Error::Said(
+            String::from_utf8_lossy(&word[1..]).into_owned(),
+        )),
     }
 }
 

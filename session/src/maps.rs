@@ -30,7 +30,9 @@ pub fn own_lines(maps: &IdMaps) -> String {
 /// # Errors
 /// The errno of the file of /proc that cannot be written; EINVAL if there are not two lines.
 pub fn write_own(lines: &str) -> Result<(), Errno> {
-    let [gid, uid] = lines.lines().collect::<Vec<_>>()[..] else { return Err(Errno::INVAL) };
+    let [gid, uid] = lines.lines().collect::<Vec<_>>()[..] else {
+        return Err(Errno::INVAL);
+    };
     // Without this the kernel refuses the group map: whoever may drop a group could get past
     // a file that its group is denied (CVE-2014-8989).
     for (file, content) in [("setgroups", "deny"), ("gid_map", gid), ("uid_map", uid)] {
@@ -58,12 +60,20 @@ pub fn write(pid: i32, maps: &IdMaps, who: As, deadline: Instant) -> Result<(), 
 /// Adds what to do to the words of a program to which the kernel has refused the map.
 fn explained(error: Error) -> Error {
     match error {
-        Error::Program { program, ended, said } if said.ends_with("Operation not permitted") => {
+        Error::Program {
+            program,
+            ended,
+            said,
+        } if said.ends_with("Operation not permitted") => {
             let said = format!(
                 "{said}; the program must be set-uid root or have its file capability, and can \
                  do nothing on a mount with nosuid or under no_new_privs"
             );
-            Error::Program { program, ended, said }
+            Error::Program {
+                program,
+                ended,
+                said,
+            }
         }
         other => other,
     }
@@ -76,14 +86,19 @@ fn explained(error: Error) -> Error {
 pub fn verify(pid: i32, maps: &IdMaps) -> Result<(), Error> {
     for (file, planned) in [("uid_map", &maps.uid), ("gid_map", &maps.gid)] {
         let path = format!("/proc/{pid}/{file}");
-        let mut planned: Vec<_> = planned.iter().map(|l| [l.inside, l.outside, l.count]).collect();
+        let mut planned: Vec<_> = planned
+            .iter()
+            .map(|l| [l.inside, l.outside, l.count])
+            .collect();
         planned.sort_unstable();
         let found = fs::read_to_string(&path).unwrap_or_default();
         let mut found: Vec<_> = found.lines().filter_map(numbers).collect();
         found.sort_unstable();
         if found != planned {
-            let line = format!("{file} of the session's user namespace is not as planned; \
-                has somebody interfered with the login?");
+            let line = format!(
+                "{file} of the session's user namespace is not as planned; \
+                has somebody interfered with the login?"
+            );
             return Err(Error::NotAsPlanned(line));
         }
     }
@@ -91,15 +106,23 @@ pub fn verify(pid: i32, maps: &IdMaps) -> Result<(), Error> {
 }
 
 fn numbers(line: &str) -> Option<[u32; 3]> {
-    let list: Vec<u32> = line.split_whitespace().map_while(|one| one.parse().ok()).collect();
+    let list: Vec<u32> = line
+        .split_whitespace()
+        .map_while(|one| one.parse().ok())
+        .collect();
     list.try_into().ok()
 }
 
 fn arguments(pid: i32, lines: &[IdMapLine]) -> Vec<String> {
     let numbers = lines.iter().flat_map(|l| [l.inside, l.outside, l.count]);
-    std::iter::once(pid.to_string()).chain(numbers.map(|number| number.to_string())).collect()
+    std::iter::once(pid.to_string())
+        .chain(numbers.map(|number| number.to_string()))
+        .collect()
 }
 
 fn text(lines: &[IdMapLine]) -> String {
-    lines.iter().map(|l| format!("{} {} {}\n", l.inside, l.outside, l.count)).collect()
+    lines
+        .iter()
+        .map(|l| format!("{} {} {}\n", l.inside, l.outside, l.count))
+        .collect()
 }

@@ -50,7 +50,9 @@ fn read(path: &Path) -> Result<String, Error> {
     let file = fd::open_beneath(rustix::fs::CWD, path, OFlags::RDONLY)
         .map_err(|errno| unreadable(path, errno))?;
     let mut file = std::fs::File::from(file);
-    let metadata = file.metadata().map_err(|error| unreadable(path, errno(&error)))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| unreadable(path, errno(&error)))?;
     if !metadata.is_file() {
         return Err(unsafe_policy(path, "is not a regular file"));
     }
@@ -72,7 +74,11 @@ fn read(path: &Path) -> Result<String, Error> {
 /// Every directory on the way has to be root's as well, or somebody could put another file,
 /// or another directory, in its place.
 fn only_root_can_replace(path: &Path) -> Result<(), Error> {
-    for directory in path.ancestors().skip(1).filter(|one| !one.as_os_str().is_empty()) {
+    for directory in path
+        .ancestors()
+        .skip(1)
+        .filter(|one| !one.as_os_str().is_empty())
+    {
         let metadata =
             std::fs::metadata(directory).map_err(|error| unreadable(directory, errno(&error)))?;
         // In a sticky directory nobody can replace what is root's.
@@ -93,17 +99,26 @@ fn only_root_can_write(path: &Path, metadata: &std::fs::Metadata) -> Result<(), 
                 path.display()
             )));
         }
-        return Err(unsafe_policy(path, &format!("belongs to uid {}", metadata.uid())));
+        return Err(unsafe_policy(
+            path,
+            &format!("belongs to uid {}", metadata.uid()),
+        ));
     }
     if metadata.mode() & 0o022 != 0 {
-        let problem = format!("can be written by others (mode {:04o})", metadata.mode() & 0o7777);
+        let problem = format!(
+            "can be written by others (mode {:04o})",
+            metadata.mode() & 0o7777
+        );
         return Err(unsafe_policy(path, &problem));
     }
     Ok(())
 }
 
 fn unsafe_policy(path: &Path, problem: &str) -> Error {
-    Error::UnsafePolicy { path: PathBuf::from(path), problem: problem.to_owned() }
+    Error::UnsafePolicy {
+        path: PathBuf::from(path),
+        problem: problem.to_owned(),
+    }
 }
 
 fn unreadable(path: &Path, errno: Errno) -> Error {
@@ -115,7 +130,11 @@ fn unreadable(path: &Path, errno: Errno) -> Error {
         }
         _ => "",
     };
-    Error::System { doing, errno, advice: advice.to_owned() }
+    Error::System {
+        doing,
+        errno,
+        advice: advice.to_owned(),
+    }
 }
 
 fn errno(error: &std::io::Error) -> Errno {

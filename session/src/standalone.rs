@@ -5,9 +5,10 @@
 //!
 //! The caller stays, waits, and passes on: signals to the shell; the shell's stops, by
 //! stopping itself, so that the shell it was started from gets the terminal back; its end.
-//! All three begin in one process group, so that the terminal's own signals and the window's
-//! size reach the shell without our help. An interactive shell makes a group of its own and
-//! takes the terminal for it; the caller puts that right where it was started from.
+//! All three are in one process group, so that the terminal's own signals reach the shell
+//! without our help; but an interactive shell gets a group of its own and the terminal with
+//! it, as it would make for itself: the caller's group has no number in the PID namespace of
+//! the session, which confuses shells.
 
 mod init;
 mod word;
@@ -27,8 +28,8 @@ use crate::sys::signal::{self, Mask, SignalFd};
 use crate::sys::terminal::{Group, Terminal};
 use crate::sys::{fd, socket};
 
-pub use init::Variable;
 use init::Start;
+pub use init::Variable;
 use word::Word;
 
 /// The variable by which a shell in a session knows it. Its value for a session of this kind
@@ -62,6 +63,9 @@ fn own_name() -> Result<String, Error> {
 /// Makes the session, has `shell` executed in it with some more variables in its environment,
 /// and waits for its end. `shell` returns only if the shell cannot be executed.
 ///
+/// `interactive`: the shell will want the terminal. In the background this waits, stopped, for
+/// the foreground, as the shell itself would.
+///
 /// Whoever calls this has nothing to do afterwards but to end the same way
 /// ([`process::end_as`]): all signals stay blocked, and no descriptor is left open.
 ///
@@ -70,6 +74,7 @@ fn own_name() -> Result<String, Error> {
 pub fn run(
     plan: &Plan,
     session: &SessionPlan,
+    interactive: bool,
     shell: impl FnOnce(&[Variable]) -> u8,
 ) -> Result<Ended, Error> {
     if session.id_maps.is_none() {
@@ -79,6 +84,10 @@ pub fn run(
             plan.profile
         )));
     }
+    let terminal = Terminal::own();
+    if let Some(terminal) = terminal.as_ref().filter(|_| interactive) {
+        terminal.wait_for_foreground();
+    }
     let cannot = |errno| Error::system("cannot prepare a session", errno);
     let deadline = Instant::now() + Duration::from_secs(session.timeout.into());
     // Blocked before there is a child: nothing that concerns it can be missed.
@@ -87,13 +96,13 @@ pub fn run(
     let no_children = signal::default(libc::SIGCHLD);
     let signals = SignalFd::new().map_err(cannot)?;
     let (ours, theirs) = socket::pair().map_err(cannot)?;
-    let terminal = Terminal::own();
     let kinds = crate::init::kinds(session).with(Kinds::USER);
     let start = Start {
         plan,
         session,
         caller: &theirs,
         terminal: terminal.as_ref(),
+        interactive,
         mask: &mask,
         no_children,
     };
@@ -120,7 +129,11 @@ fn prepare(
     init: &OwnedFd,
     deadline: Instant,
 ) -> Result<(), Error> {
-    if let Some(maps) = session.id_maps.as_ref().filter(|maps| !maps::own_id_only(maps)) {
+    if let Some(maps) = session
+        .id_maps
+        .as_ref()
+        .filter(|maps| !maps::own_id_only(maps))
+    {
         maps::write(child.pid, maps, As::Caller, deadline)?;
         maps::verify(child.pid, maps)?;
     }
@@ -129,7 +142,9 @@ fn prepare(
     match Word::receive(init, deadline, session.timeout)? {
         Word::Ready => Ok(()),
         Word::Failed(why) => Err(Error::Said(why)),
-        _ => Err(Error::NotAsPlanned("the session's init was killed".to_owned())),
+        _ => Err(Error::NotAsPlanned(
+            "the session's init was killed".to_owned(),
+        )),
     }
 }
 
@@ -197,7 +212,9 @@ fn pass_on(init: &OwnedFd, signals: &SignalFd) {
 /// the group in the foreground is empty. Any other has the terminal by right, above all the
 /// shell that we were started from, if we are in its background.
 fn take_back(terminal: Option<&Terminal>) {
-    let Some((terminal, own)) = terminal.zip(Group::own()) else { return };
+    let Some((terminal, own)) = terminal.zip(Group::own()) else {
+        return;
+    };
     if terminal.foreground().is_some_and(|group| !group.exists()) {
         terminal.give(own);
     }

@@ -47,9 +47,12 @@ impl Maker {
     /// No process can be made.
     pub fn start(account: &Account) -> Result<Self, Error> {
         let (socket, theirs) = socket::pair().map_err(cannot)?;
-        let child =
-            process::clone(Kinds::default(), || live(account, &theirs)).map_err(cannot)?;
-        Ok(Self { child, socket, started: Instant::now() })
+        let child = process::clone(Kinds::default(), || live(account, &theirs)).map_err(cannot)?;
+        Ok(Self {
+            child,
+            socket,
+            started: Instant::now(),
+        })
     }
 
     /// Maps the namespace as planned, and hands it on.
@@ -70,7 +73,10 @@ impl Maker {
             socket::send(&self.socket, order.as_bytes(), &[]).map_err(cannot)?;
             self.hear_done(deadline)?;
         } else {
-            let who = As::User { uid: account.uid, gid: account.gid };
+            let who = As::User {
+                uid: account.uid,
+                gid: account.gid,
+            };
             maps::write(self.child.pid, maps, who, deadline)?;
         }
         // The user owns the maker, and may have moved it to another namespace meanwhile: what
@@ -95,13 +101,16 @@ impl Maker {
         let errno = |bytes: &[u8; 4]| Errno::from_raw_os_error(i32::from_ne_bytes(*bytes));
         match said[..] {
             [DONE] => Ok(()),
-            [step @ (BECOME | MAKE | WRITE), a, b, c, d] => {
-                Err(Error::namespaces(STEPS[usize::from(step)], errno(&[a, b, c, d])))
-            }
+            [step @ (BECOME | MAKE | WRITE), a, b, c, d] => Err(Error::namespaces(
+                STEPS[usize::from(step)],
+                errno(&[a, b, c, d]),
+            )),
             [] => Err(Error::NotAsPlanned(
                 "the maker of the user namespace was killed; did the user do it?".to_owned(),
             )),
-            _ => Err(Error::Protocol("the maker of the user namespace says what it cannot say")),
+            _ => Err(Error::Protocol(
+                "the maker of the user namespace says what it cannot say",
+            )),
         }
     }
 
@@ -117,7 +126,8 @@ impl Maker {
 impl Drop for Maker {
     /// A descriptor keeps the namespace; its maker is not needed any more.
     fn drop(&mut self) {
-        self.child.kill(Instant::now() + std::time::Duration::from_secs(1));
+        self.child
+            .kill(Instant::now() + std::time::Duration::from_secs(1));
     }
 }
 
@@ -162,9 +172,7 @@ fn enter_new(account: &Account) -> Result<(), (u8, Errno)> {
 fn report(socket: &OwnedFd, result: Result<(), (u8, Errno)>) -> bool {
     let message = match result {
         Ok(()) => vec![DONE],
-        Err((step, errno)) => {
-            [&[step][..], &errno.raw_os_error().to_ne_bytes()].concat()
-        }
+        Err((step, errno)) => [&[step][..], &errno.raw_os_error().to_ne_bytes()].concat(),
     };
     socket::send(socket, &message, &[]).is_ok() && result.is_ok()
 }

@@ -33,6 +33,8 @@ pub(super) struct Start<'a> {
     pub(super) caller: &'a OwnedFd,
     /// the terminal, if there is one
     pub(super) terminal: Option<&'a Terminal>,
+    /// whether the shell will want it
+    pub(super) interactive: bool,
     /// what the caller blocked before it made a session
     pub(super) mask: &'a Mask,
     /// whether the caller was started with SIGCHLD ignored
@@ -48,13 +50,17 @@ pub(super) fn live(start: &Start<'_>, shell: impl FnOnce(&[Variable]) -> u8) -> 
         Err(error) => Word::Failed(error.to_string()),
     };
     let told = word.send(start.caller);
-    let (Ok((shell, signals)), Ok(())) = (started, told) else { return 1 };
+    let (Ok((shell, signals)), Ok(())) = (started, told) else {
+        return 1;
+    };
     // The shell has its own copies now. While anybody else had one, whoever is at the other
     // end of a pipe would not see that the shell has closed it.
     super::let_go(&[start.caller, &signals, &shell.pidfd], start.terminal);
     // After the shell is made, which must be able to gain what a file gives.
     let _ = caps::keep_only_kill();
-    let Some(ended) = look_after(start, &shell, &signals) else { return 1 };
+    let Some(ended) = look_after(start, &shell, &signals) else {
+        return 1;
+    };
     end(start.session, &signals);
     i32::from(Word::Ended(ended).send(start.caller).is_err())
 }
@@ -66,9 +72,16 @@ fn prepare(start: &Start<'_>) -> Result<SignalFd, Error> {
     let limit = start.session.timeout + 1;
     let deadline = Instant::now() + Duration::from_secs(limit.into());
     if Word::receive(start.caller, deadline, limit)? != Word::Go {
-        return Err(Error::NotAsPlanned("nobody waits for the session".to_owned()));
+        return Err(Error::NotAsPlanned(
+            "nobody waits for the session".to_owned(),
+        ));
     }
-    if let Some(maps) = start.session.id_maps.as_ref().filter(|maps| maps::own_id_only(maps)) {
+    if let Some(maps) = start
+        .session
+        .id_maps
+        .as_ref()
+        .filter(|maps| maps::own_id_only(maps))
+    {
         maps::write_own(&maps::own_lines(maps))
             .map_err(|errno| Error::system("cannot write the session's id maps", errno))?;
     }
@@ -79,11 +92,17 @@ fn prepare(start: &Start<'_>) -> Result<SignalFd, Error> {
 }
 
 fn start_shell(start: &Start<'_>, shell: impl FnOnce(&[Variable]) -> u8) -> Result<Child, Error> {
-    let mut variables = vec![(VARIABLE, own_name()?), (PROFILE, start.plan.profile.clone())];
+    let mut variables = vec![
+        (VARIABLE, own_name()?),
+        (PROFILE, start.plan.profile.clone()),
+    ];
     if let Some(path) = layer::runtime_dir(start.plan) {
         variables.push(("XDG_RUNTIME_DIR", path.to_string_lossy().into_owned()));
     }
     process::clone(Kinds::default(), || {
+        if let Some(terminal) = start.terminal.filter(|_| start.interactive) {
+            terminal.take();
+        }
         if start.no_children {
             signal::ignore(libc::SIGCHLD);
         }
@@ -133,8 +152,8 @@ fn look_after(start: &Start<'_>, shell: &Child, signals: &SignalFd) -> Option<En
 
 /// Lets the stopped shell go on: with the terminal, if there is one to be given to it.
 ///
-/// An interactive shell has made a process group of its own, and knows nothing of that which
-/// the outer shell has just put into the foreground: the caller's.
+/// An interactive shell has a process group of its own, and knows nothing of that which the
+/// outer shell has just put into the foreground: the caller's.
 fn go_on(terminal: Option<&Terminal>, foreground: Option<Group>, shell: &Child) {
     let own = Group::of(shell.pid);
     if let Some(terminal) = terminal {

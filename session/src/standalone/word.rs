@@ -34,7 +34,8 @@ pub(super) enum Word {
 
 impl Word {
     fn encode(&self) -> Vec<u8> {
-        let number = |letter: u8, number: i32| vec![letter, u8::try_from(number).unwrap_or(u8::MAX)];
+        let number =
+            |letter: u8, number: i32| vec![letter, u8::try_from(number).unwrap_or(u8::MAX)];
         match self {
             Self::Go => vec![b'g'],
             Self::Ready => vec![b'='],
@@ -57,7 +58,9 @@ impl Word {
             [b'x', status] => Self::Ended(Ended::Exited(status.into())),
             [b'k', signal] => Self::Ended(Ended::Killed(signal.into())),
             [b's', signal] => Self::Signal(signal.into()),
-            [b'c', foreground] => Self::Continue { foreground: foreground != 0 },
+            [b'c', foreground] => Self::Continue {
+                foreground: foreground != 0,
+            },
             _ => Self::Nothing,
         }
     }
@@ -71,9 +74,10 @@ impl Word {
     pub(super) fn receive(socket: impl AsFd, deadline: Instant, limit: u32) -> Result<Self, Error> {
         match socket::receive(socket, deadline) {
             Ok((message, _)) => Ok(Self::decode(&message)),
-            Err(Errno::TIMEDOUT) => {
-                Err(Error::TooSlow { what: "the session's init".into(), limit: limit.into() })
-            }
+            Err(Errno::TIMEDOUT) => Err(Error::TooSlow {
+                what: "the session's init".into(),
+                limit: limit.into(),
+            }),
             Err(errno) => Err(Error::system("cannot hear the session's init", errno)),
         }
     }

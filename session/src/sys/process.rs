@@ -117,7 +117,13 @@ pub fn end_as(ended: Ended) -> u8 {
     if let Ended::Killed(signal) = ended {
         use rustix::process::{Resource, Rlimit, setrlimit};
         // The core would be ours, and of no use to anybody.
-        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+        let _ = setrlimit(
+            Resource::Core,
+            Rlimit {
+                current: Some(0),
+                maximum: Some(0),
+            },
+        );
         super::signal::suffer(signal);
     }
     u8::try_from(ended.shell_status()).unwrap_or(u8::MAX)
@@ -137,11 +143,13 @@ impl Child {
         let options = WaitIdOptions::EXITED | WaitIdOptions::from_bits_retain(libc::__WALL as u32);
         let id = rustix::process::WaitId::PidFd(self.pidfd.as_fd());
         let status = rustix::process::waitid(id, options)?.ok_or(Errno::CHILD)?;
-        Ok(Some(match (status.exit_status(), status.terminating_signal()) {
-            (Some(status), _) => Ended::Exited(status),
-            (None, Some(signal)) => Ended::Killed(signal),
-            (None, None) => return Err(Errno::CHILD),
-        }))
+        Ok(Some(
+            match (status.exit_status(), status.terminating_signal()) {
+                (Some(status), _) => Ended::Exited(status),
+                (None, Some(signal)) => Ended::Killed(signal),
+                (None, None) => return Err(Errno::CHILD),
+            },
+        ))
     }
 
     /// Kills it and waits for its end, but not beyond `deadline`: a process in an
@@ -184,7 +192,9 @@ fn change(pid: i32, status: WaitStatus) -> Option<Change> {
     if let Some(signal) = status.terminating_signal() {
         return Some(Change::Ended(pid, Ended::Killed(signal)));
     }
-    status.stopping_signal().map(|signal| Change::Stopped(pid, signal))
+    status
+        .stopping_signal()
+        .map(|signal| Change::Stopped(pid, signal))
 }
 
 /// The caller's ids: real, effective, saved.
@@ -217,7 +227,11 @@ pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
     // somebody has set tells it not to.
     let left = rustix::thread::capabilities(None)?;
     let powerless = left.effective.is_empty() && left.permitted.is_empty();
-    if ids() == ([uid; 3], [gid; 3]) && (uid == 0 || powerless) { Ok(()) } else { Err(Errno::PERM) }
+    if ids() == ([uid; 3], [gid; 3]) && (uid == 0 || powerless) {
+        Ok(())
+    } else {
+        Err(Errno::PERM)
+    }
 }
 
 /// The caller's effective user id.
@@ -251,7 +265,11 @@ pub fn real_gid() -> u32 {
 /// EUSERS (nested too deep).
 pub fn unshare(kinds: Kinds) -> Result<()> {
     // SAFETY: no memory is passed; namespaces only, no descriptor table is unshared.
-    if unsafe { libc::unshare(kinds.bits() as i32) } == 0 { Ok(()) } else { Err(last_errno()) }
+    if unsafe { libc::unshare(kinds.bits() as i32) } == 0 {
+        Ok(())
+    } else {
+        Err(last_errno())
+    }
 }
 
 /// Whether others of the same user may look into the caller (/proc/PID, ptrace(2)).
@@ -286,8 +304,10 @@ pub fn die_with_parent(yes: bool) -> Result<()> {
 
 /// Closes every descriptor above 2 except `keep`, which is in any order.
 pub fn close_all_but(keep: &[&dyn AsRawFd]) {
-    let mut numbers: Vec<u32> =
-        keep.iter().filter_map(|fd| u32::try_from(fd.as_raw_fd()).ok()).collect();
+    let mut numbers: Vec<u32> = keep
+        .iter()
+        .filter_map(|fd| u32::try_from(fd.as_raw_fd()).ok())
+        .collect();
     numbers.sort_unstable();
     let mut first = 3;
     for number in numbers.into_iter().chain([u32::MAX]) {
@@ -307,7 +327,10 @@ pub fn close_all_but(keep: &[&dyn AsRawFd]) {
 #[must_use]
 pub fn execute(path: &CStr, argv: &[&CStr], environment: &[&CStr]) -> Errno {
     let pointers = |list: &[&CStr]| -> Vec<*const libc::c_char> {
-        list.iter().map(|one| one.as_ptr()).chain([std::ptr::null()]).collect()
+        list.iter()
+            .map(|one| one.as_ptr())
+            .chain([std::ptr::null()])
+            .collect()
     };
     let (argv, environment) = (pointers(argv), pointers(environment));
     // SAFETY: three NUL-terminated things that live to the end of the call.
@@ -320,7 +343,10 @@ pub fn execute(path: &CStr, argv: &[&CStr], environment: &[&CStr]) -> Errno {
 /// # Errors
 /// ENOSYS before Linux 5.3; EMFILE.
 pub fn own_pidfd() -> Result<OwnedFd> {
-    rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty())
+    rustix::process::pidfd_open(
+        rustix::process::getpid(),
+        rustix::process::PidfdFlags::empty(),
+    )
 }
 
 /// Names the caller in /proc/PID/comm; at most 15 bytes show.
@@ -344,7 +370,10 @@ pub fn shrink() {
         static __executable_start: u8;
         static etext: u8;
     }
-    let (start, end) = (&raw const __executable_start as usize, &raw const etext as usize);
+    let (start, end) = (
+        &raw const __executable_start as usize,
+        &raw const etext as usize,
+    );
     let whole_pages = (end - start) & !4095;
     // SAFETY: between the two marks lies what the file has and nobody writes: headers,
     // constants and code, without relocations. Dropped pages read the same again.
@@ -389,14 +418,29 @@ pub fn loopback_up() -> Result<()> {
 /// init must not die of its user's CPU or file size limit. No core file is ever written.
 pub fn reset_limits() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let none = Rlimit { current: None, maximum: None };
+    let none = Rlimit {
+        current: None,
+        maximum: None,
+    };
     for resource in [Resource::Cpu, Resource::Fsize, Resource::Data, Resource::As] {
         // Raising the hard limit needs CAP_SYS_RESOURCE, which root in a container may lack;
         // then it stays as it is, and the worst is a session that is refused or ends early.
         if setrlimit(resource, none).is_err() {
             let maximum = getrlimit(resource).maximum;
-            let _ = setrlimit(resource, Rlimit { current: maximum, maximum });
+            let _ = setrlimit(
+                resource,
+                Rlimit {
+                    current: maximum,
+                    maximum,
+                },
+            );
         }
     }
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        },
+    );
 }

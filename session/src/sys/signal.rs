@@ -91,7 +91,8 @@ impl SignalFd {
     pub fn new() -> Result<Self> {
         let Mask(set) = Mask::all();
         // SAFETY: `set` is a whole set; -1 asks for a new descriptor.
-        let fd = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+        let fd =
+            unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
         if fd < 0 {
             return Err(last_errno());
         }
@@ -116,7 +117,10 @@ impl SignalFd {
         let field = |at: usize| [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
         let signal = Signal::from_ne_bytes(field(0));
         let code = i32::from_ne_bytes(field(8));
-        Ok(Some(Received { signal, by_process: code <= 0 }))
+        Ok(Some(Received {
+            signal,
+            by_process: code <= 0,
+        }))
     }
 }
 
@@ -161,9 +165,19 @@ pub fn send(pidfd: impl AsFd, signal: Signal) -> Result<()> {
     let fd = pidfd.as_fd().as_raw_fd();
     // SAFETY: no memory is passed: a null siginfo makes the kernel fill in kill(2)'s.
     let failed = unsafe {
-        libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, std::ptr::null::<libc::siginfo_t>(), 0)
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            fd,
+            signal,
+            std::ptr::null::<libc::siginfo_t>(),
+            0,
+        )
     };
-    if failed == 0 { Ok(()) } else { Err(last_errno()) }
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(last_errno())
+    }
 }
 
 /// Lets `signal` do to the caller what it does by default, though it be blocked: end the

@@ -24,7 +24,12 @@ const MAX_FDS: usize = 4;
 /// # Errors
 /// EMFILE, ENFILE.
 pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
-    rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+    rustix::net::socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )
 }
 
 /// Sends one message. Never blocks: the messages here always fit in the socket's buffer.
@@ -39,7 +44,11 @@ pub fn send(socket: impl AsFd, message: &[u8], fds: &[BorrowedFd<'_>]) -> Result
     }
     let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
     let sent = rustix::net::sendmsg(socket, &[IoSlice::new(message)], &mut control, flags)?;
-    if sent == message.len() { Ok(()) } else { Err(Errno::MSGSIZE) }
+    if sent == message.len() {
+        Ok(())
+    } else {
+        Err(Errno::MSGSIZE)
+    }
 }
 
 /// Waits for one message, until `deadline`. An empty message means that the other side has
@@ -106,10 +115,15 @@ pub fn readable_among<const N: usize>(
             Err(errno) => return Err(errno),
             Ok(_) => {
                 let ready = PollFlags::IN | PollFlags::HUP | PollFlags::ERR;
-                if polled.iter().any(|one| one.revents().contains(PollFlags::NVAL)) {
+                if polled
+                    .iter()
+                    .any(|one| one.revents().contains(PollFlags::NVAL))
+                {
                     return Err(Errno::BADF);
                 }
-                return Ok(std::array::from_fn(|at| polled[at].revents().intersects(ready)));
+                return Ok(std::array::from_fn(|at| {
+                    polled[at].revents().intersects(ready)
+                }));
             }
         }
     }

@@ -79,8 +79,16 @@ fn execute(program: &CStr, socket: i32, second: i32) -> ! {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         // Out of the way of 0 to 4 first, in case they are among those.
         let above = |fd: i32| {
-            let moved = if fd < 0 { -1 } else { libc::fcntl(fd, libc::F_DUPFD, 5) };
-            if moved < 0 { tell(socket, super::last_errno()) } else { moved }
+            let moved = if fd < 0 {
+                -1
+            } else {
+                libc::fcntl(fd, libc::F_DUPFD, 5)
+            };
+            if moved < 0 {
+                tell(socket, super::last_errno())
+            } else {
+                moved
+            }
         };
         let second = above(second);
         let null = above(libc::open(c"/dev/null".as_ptr(), libc::O_RDWR));
@@ -104,6 +112,13 @@ fn execute(program: &CStr, socket: i32, second: i32) -> ! {
 fn tell(socket: i32, errno: Errno) -> ! {
     let message = [EXEC_FAILED, u8::try_from(errno.raw_os_error()).unwrap_or(0)];
     // SAFETY: the message outlives the call; a lost one shows as an end without a word.
-    unsafe { libc::send(socket, message.as_ptr().cast(), message.len(), libc::MSG_NOSIGNAL) };
+    unsafe {
+        libc::send(
+            socket,
+            message.as_ptr().cast(),
+            message.len(),
+            libc::MSG_NOSIGNAL,
+        )
+    };
     super::process::exit_now(127)
 }

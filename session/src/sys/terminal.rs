@@ -53,7 +53,9 @@ impl Terminal {
     #[must_use]
     pub fn own() -> Option<Self> {
         let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY;
-        rustix::fs::openat(CWD, c"/dev/tty", flags, Mode::empty()).ok().map(Self)
+        rustix::fs::openat(CWD, c"/dev/tty", flags, Mode::empty())
+            .ok()
+            .map(Self)
     }
 
     /// The group in the foreground; none if it is not of the caller's PID namespace, or the
@@ -69,28 +71,37 @@ impl Terminal {
     pub fn give(&self, group: Group) -> bool {
         Pid::from_raw(group.0).is_some_and(|pid| rustix::termios::tcsetpgrp(&self.0, pid).is_ok())
     }
+
+    /// Makes a group of the caller alone and puts it into the foreground. SIGTTOU has to be
+    /// blocked.
+    pub fn take(&self) {
+        // Both can fail only for a leader of a terminal's session, or if the terminal is gone.
+        let _ = rustix::process::setpgid(None, None);
+        if let Some(group) = Group::own() {
+            self.give(group);
+        }
+    }
+
+    /// Waits, stopped, until the caller's group is in the foreground, as an interactive shell
+    /// does before it takes the terminal for itself. Comes back before long where nothing can
+    /// stop the caller: in an orphaned group (setpgid(2)).
+    pub fn wait_for_foreground(&self) {
+        /// More often than somebody at a terminal continues what stops again.
+        const MOST: usize = 100;
+        for _ in 0..MOST {
+            match self.foreground() {
+                Some(group) if Some(group) != Group::own() => {}
+                _ => return,
+            }
+            super::signal::default(libc::SIGTTIN);
+            // SAFETY: no memory is passed.
+            unsafe { libc::kill(0, libc::SIGTTIN) };
+        }
+    }
 }
 
 impl AsRawFd for Terminal {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
-    }
-}
-
-/// Waits, stopped, until the caller's group is in the foreground of its terminal, as an
-/// interactive shell does before it takes the terminal for itself. Comes back at once without
-/// a terminal, and before long where nothing stops it: in an orphaned group (setpgid(2)).
-pub fn wait_for_foreground() {
-    /// A group that can be stopped is continued a few times by somebody at a terminal.
-    const MOST: usize = 100;
-    let Some(terminal) = Terminal::own() else { return };
-    for _ in 0..MOST {
-        match terminal.foreground() {
-            Some(group) if Some(group) != Group::own() => {}
-            _ => return,
-        }
-        super::signal::default(libc::SIGTTIN);
-        // SAFETY: no memory is passed.
-        unsafe { libc::kill(0, libc::SIGTTIN) };
     }
 }

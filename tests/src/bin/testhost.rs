@@ -10,7 +10,9 @@ use nsshell_tests::Host;
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let kinds = ["--confined", "--installed"];
-    let kind = kinds.into_iter().find(|kind| arguments.first().is_some_and(|first| first == kind));
+    let kind = kinds
+        .into_iter()
+        .find(|kind| arguments.first().is_some_and(|first| first == kind));
     if kind.is_some() {
         arguments.remove(0);
     }
@@ -21,7 +23,11 @@ fn main() -> ExitCode {
     };
     let host = match kind {
         Some("--confined") => Host::confined(),
-        Some(_) => Host::builder().installed().user("alice").user("bob").start(),
+        Some(_) => Host::builder()
+            .installed()
+            .user("alice")
+            .user("bob")
+            .start(),
         None => Host::unconfined(),
     };
     let code = host.cmd(&line).on_own_output();

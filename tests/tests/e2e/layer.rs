@@ -12,7 +12,9 @@ const TRY: &str = "{ test $(set-uid-id -u) = 0 && echo set-uid; capable-head -c 
 
 /// What alice's attempt has left behind, once it is over.
 fn gained(host: &Host) -> String {
-    wait_for("the attempt", || host.run("test -e /home/alice/over").success());
+    wait_for("the attempt", || {
+        host.run("test -e /home/alice/over").success()
+    });
     host.run("cat /home/alice/gained").ok()
 }
 
@@ -27,12 +29,19 @@ fn g4_set_uid_gives_nothing_where_the_login_shell_is_not_nsshell() {
     };
     let policy = "[profile.standard]\nrequire_nsshell = false\n";
     let own_shell = |builder: Builder| {
-        with_set_uid_program(builder).user_with("alice", |user| user.shell("/bin/bash")).start()
+        with_set_uid_program(builder)
+            .user_with("alice", |user| user.shell("/bin/bash"))
+            .start()
     };
     let confined = own_shell(Host::builder().confined().policy(policy));
     assert_eq!(try_it(&confined), "");
     // The kernel's word that it is the host layer, and not the user namespace, that is shown.
-    assert!(confined.ssh("alice", "cat /proc/self/uid_map").ok().contains("4294967295"));
+    assert!(
+        confined
+            .ssh("alice", "cat /proc/self/uid_map")
+            .ok()
+            .contains("4294967295")
+    );
     assert_eq!(try_it(&own_shell(Host::builder())), "set-uid\ncapable");
 }
 
@@ -41,8 +50,12 @@ fn g4_set_uid_gives_nothing_in_a_job_of_cron() {
     root_or_skip!();
     let try_it = |builder: Builder| {
         let host = with_set_uid_program(builder).user("alice").start();
-        let job = format!("@reboot PATH=/usr/local/bin:/usr/bin:/bin; {TRY}; touch /home/alice/over");
-        host.cmd("crontab -u alice -").stdin(format!("{job}\n")).output().ok();
+        let job =
+            format!("@reboot PATH=/usr/local/bin:/usr/bin:/bin; {TRY}; touch /home/alice/over");
+        host.cmd("crontab -u alice -")
+            .stdin(format!("{job}\n"))
+            .output()
+            .ok();
         host.run("cron").ok();
         gained(&host)
     };
@@ -67,7 +80,10 @@ fn g4_set_uid_gives_nothing_to_what_the_user_s_environment_brings_into_nsshell()
         let ssh = host.ssh_cmd("alice", &["-o", "SendEnv=LD_PRELOAD TESTHOST_TRY"], "true");
         ssh.env("LD_PRELOAD", "/usr/local/lib/own.so")
             .env("ONCE", "1")
-            .env("TESTHOST_TRY", &format!("unset LD_PRELOAD; {TRY}; touch /home/alice/over"))
+            .env(
+                "TESTHOST_TRY",
+                &format!("unset LD_PRELOAD; {TRY}; touch /home/alice/over"),
+            )
             .output()
             .ok();
         gained(&host)
@@ -85,7 +101,12 @@ fn no_terminal_signals_the_session_s_init() {
     let mut terminal = host.pty("su alice -c 'echo ready; read line; echo over'");
     terminal.expect("ready");
     // -1: no terminal at all.
-    assert_eq!(host.run("ps -o tpgid= -p $(pgrep -x nsshell-init)").ok().trim(), "-1");
+    assert_eq!(
+        host.run("ps -o tpgid= -p $(pgrep -x nsshell-init)")
+            .ok()
+            .trim(),
+        "-1"
+    );
     assert_ne!(host.run("ps -o tpgid= -p $(pgrep -x su)").ok().trim(), "-1");
     terminal.line("");
     terminal.expect("over");
@@ -101,16 +122,25 @@ fn a_session_is_opened_from_within_another_one() {
         .policy(policy)
         .user("alice")
         .user("bob")
-        .file("/etc/sudoers.d/alice", 0o440, "alice ALL=(ALL) NOPASSWD: ALL\n")
+        .file(
+            "/etc/sudoers.d/alice",
+            0o440,
+            "alice ALL=(ALL) NOPASSWD: ALL\n",
+        )
         .start();
     let before = host.census();
     let mut alice = host.session("alice");
     alice.ask("touch /tmp/of-alice; echo $NSSHELL_SESSION").ok();
-    let seen = alice.ask("sudo -n -u bob sh -c 'id -un; ls /tmp; ps -e -o comm= | sort'").ok();
+    let seen = alice
+        .ask("sudo -n -u bob sh -c 'id -un; ls /tmp; ps -e -o comm= | sort'")
+        .ok();
     assert!(!seen.contains("of-alice"), "{seen}");
     let lines: Vec<_> = seen.lines().collect();
     assert_eq!(lines[0], "bob");
-    assert!(lines.contains(&"nsshell-init") && !lines.contains(&"sshd"), "{seen}");
+    assert!(
+        lines.contains(&"nsshell-init") && !lines.contains(&"sshd"),
+        "{seen}"
+    );
     // The outer session is as it was.
     assert_eq!(alice.ask("ls /tmp").ok(), "of-alice");
     alice.end().ok();
@@ -130,9 +160,15 @@ fn an_application_of_the_user_s_own_asks_about_the_account_in_vain_but_is_not_re
              account required pam_nsshell.so\nsession required pam_nsshell.so\n",
         )
         .start();
-    host.cmd("pamtester locker alice acct_mgmt").user("alice").output().ok();
+    host.cmd("pamtester locker alice acct_mgmt")
+        .user("alice")
+        .output()
+        .ok();
     // A session is another matter: that would be none.
-    let refused = host.cmd("pamtester locker alice open_session").user("alice").output();
+    let refused = host
+        .cmd("pamtester locker alice open_session")
+        .user("alice")
+        .output();
     assert!(refused.fails().contains("System error"));
 }
 
@@ -142,12 +178,29 @@ fn a_name_with_a_newline_makes_one_line_in_the_log() {
     let host = Host::builder()
         .confined()
         .user("alice")
-        .file("/etc/pam.d/t", 0o644, "auth required pam_permit.so\nsession required pam_nsshell.so\n")
+        .file(
+            "/etc/pam.d/t",
+            0o644,
+            "auth required pam_permit.so\nsession required pam_nsshell.so\n",
+        )
         .start();
-    host.argv(&["pamtester", "t", "eve\nforged line\u{1b}[31m", "open_session"]).output().fails();
+    host.argv(&[
+        "pamtester",
+        "t",
+        "eve\nforged line\u{1b}[31m",
+        "open_session",
+    ])
+    .output()
+    .fails();
     host.wait_for_log("forged line");
     let log = host.log();
-    let line = log.lines().find(|line| line.contains("forged line")).unwrap();
-    assert!(line.contains("pam_nsshell") && line.contains("eve\\n"), "{line}");
+    let line = log
+        .lines()
+        .find(|line| line.contains("forged line"))
+        .unwrap();
+    assert!(
+        line.contains("pam_nsshell") && line.contains("eve\\n"),
+        "{line}"
+    );
     assert!(!line.contains('\u{1b}'), "{line}");
 }

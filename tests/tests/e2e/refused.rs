@@ -268,7 +268,7 @@ fn g6_a_user_whose_processes_are_at_their_limit_is_refused() {
     wait_for("the process", || host.run("pgrep -u alice").success());
     let fault = Fault {
         cause: "echo 'alice hard nproc 1' > /etc/security/limits.d/alice.conf",
-        reason: &[""],
+        reason: &[": Resource temporarily unavailable; no more processes: see `sysctl"],
         mend: "rm /etc/security/limits.d/alice.conf",
     };
     fault.refuses(&host, Way::Su);

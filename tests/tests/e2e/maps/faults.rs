@@ -216,7 +216,9 @@ fn g6_a_newuidmap_that_is_missing_fails_hangs_or_lies_refuses_the_session() {
             ),
             (
                 format!("mv /usr/bin/{program} /usr/bin/{program}.real; mkdir /usr/bin/{program}"),
-                format!("/usr/bin/{program} failed with exit status 126"),
+                format!(
+                    "/usr/bin/{program} failed with exit status 126: cannot execute it: Permission denied"
+                ),
             ),
         ];
         for (cause, reason) in faults {

@@ -8,9 +8,16 @@ use super::{alice, builder, host, in_session, with_policy};
 #[track_caller]
 fn refusal(command: Cmd) -> String {
     let output = command.output();
-    assert_eq!((output.code(), output.text().as_str()), (Some(125), ""), "{output}");
+    assert_eq!(
+        (output.code(), output.text().as_str()),
+        (Some(125), ""),
+        "{output}"
+    );
     let complaint = output.complaint();
-    assert!(complaint.starts_with("nsshell: ") && complaint.lines().count() == 1, "{complaint}");
+    assert!(
+        complaint.starts_with("nsshell: ") && complaint.lines().count() == 1,
+        "{complaint}"
+    );
     complaint["nsshell: ".len()..].to_owned()
 }
 
@@ -48,7 +55,14 @@ fn unprivileged_user_namespaces_are_forbidden() {
     let line = "strace -f -o /dev/null -e inject=clone3:error=EAGAIN:when=1 nsshell -c 'echo ran'";
     assert!(refusal(alice(&host, line)).ends_with("`ulimit -u`"));
     // A real case of it: the kernel lets no chrooted process make one.
-    let chrooted = host.argv(&["chroot", "--userspec=alice", "/mnt/root", "/usr/bin/nsshell", "-c", "echo ran"]);
+    let chrooted = host.argv(&[
+        "chroot",
+        "--userspec=alice",
+        "/mnt/root",
+        "/usr/bin/nsshell",
+        "-c",
+        "echo ran",
+    ]);
     host.run("mkdir /mnt/root; mount --rbind / /mnt/root").ok();
     assert!(refusal(chrooted).contains("a chrooted process may make none either"));
 }
@@ -75,8 +89,14 @@ fn a_part_of_proc_is_masked() {
     // What container engines do: no procfs is left in which everything is to be seen.
     host.run("mount -t tmpfs tmpfs /proc/scsi 2>/dev/null || mount -t tmpfs tmpfs /proc/bus; umount /run/host/proc").ok();
     let complaint = refused(&host);
-    assert!(complaint.starts_with("cannot make a proc for /proc: Operation not permitted"), "{complaint}");
-    assert!(complaint.contains("; where a part of /proc is masked, as in many containers"), "{complaint}");
+    assert!(
+        complaint.starts_with("cannot make a proc for /proc: Operation not permitted"),
+        "{complaint}"
+    );
+    assert!(
+        complaint.contains("; where a part of /proc is masked, as in many containers"),
+        "{complaint}"
+    );
 }
 
 #[test]
@@ -87,7 +107,9 @@ fn the_programs_that_write_the_maps_are_missing() {
         host.run(&format!("rm /usr/bin/{program}")).ok();
         assert_eq!(
             refused(&host),
-            format!("/usr/bin/{program} is missing; install the package uidmap (Debian) or shadow-utils (Fedora)")
+            format!(
+                "/usr/bin/{program} is missing; install the package uidmap (Debian) or shadow-utils (Fedora)"
+            )
         );
         assert_eq!(super::processes(&host), 0);
         // A user without subordinate ids needs none of them.
@@ -100,26 +122,40 @@ fn the_programs_that_write_the_maps_are_missing() {
 fn the_programs_that_write_the_maps_fail() {
     root_or_skip!();
     let host = host();
-    host.run("chmod u-s /usr/bin/newuidmap; setcap -r /usr/bin/newuidmap 2>/dev/null; true").ok();
+    host.run("chmod u-s /usr/bin/newuidmap; setcap -r /usr/bin/newuidmap 2>/dev/null; true")
+        .ok();
     let complaint = refused(&host);
-    assert!(complaint.starts_with("/usr/bin/newuidmap failed with exit status 1: "), "{complaint}");
+    assert!(
+        complaint.starts_with("/usr/bin/newuidmap failed with exit status 1: "),
+        "{complaint}"
+    );
     assert!(complaint.ends_with("; the program must be set-uid root or have its file capability, and can do nothing on a mount with nosuid or under no_new_privs"), "{complaint}");
     let under = builder().start();
-    let complaint = refusal(alice(&under, "setpriv --no-new-privs nsshell -c 'echo ran'"));
+    let complaint = refusal(alice(
+        &under,
+        "setpriv --no-new-privs nsshell -c 'echo ran'",
+    ));
     assert!(complaint.contains("no_new_privs"), "{complaint}");
     // Its own words come along, made fit for one line.
     let host = super::host();
     host.run("printf '#!/bin/sh\\necho first; printf \"why: \\\\033[1m\\\\n\" >&2; exit 3' > /usr/bin/newgidmap").ok();
     let complaint = refused(&host);
-    assert!(complaint.starts_with("/usr/bin/newgidmap failed with exit status 3: why: \\u{1b}[1m"), "{complaint}");
+    assert!(
+        complaint.starts_with("/usr/bin/newgidmap failed with exit status 3: why: \\u{1b}[1m"),
+        "{complaint}"
+    );
 }
 
 #[test]
 fn the_programs_that_write_the_maps_hang() {
     root_or_skip!();
     let host = with_policy("[profile.standard]\ntimeout = 1\n");
-    host.run("printf '#!/bin/sh\\nexec sleep 1000' > /usr/bin/newuidmap").ok();
-    assert_eq!(refused(&host), "/usr/bin/newuidmap did not finish within 1 s and was ended");
+    host.run("printf '#!/bin/sh\\nexec sleep 1000' > /usr/bin/newuidmap")
+        .ok();
+    assert_eq!(
+        refused(&host),
+        "/usr/bin/newuidmap did not finish within 1 s and was ended"
+    );
     super::wait_for_no_process(&host);
 }
 
@@ -127,7 +163,8 @@ fn the_programs_that_write_the_maps_hang() {
 fn alice_has_changed_her_group() {
     root_or_skip!();
     let host = host();
-    host.run("groupadd -g 3000 project; usermod -aG project alice").ok();
+    host.run("groupadd -g 3000 project; usermod -aG project alice")
+        .ok();
     let line = "sg project -c \"nsshell -c 'id -u; id -g'\"";
     assert_eq!(
         refusal(alice(&host, line)),
@@ -148,7 +185,10 @@ fn a_range_is_required_and_there_is_none() {
         .policy("[profile.standard]\nranges = \"required\"\n")
         .start();
     let complaint = refused(&host);
-    assert!(complaint.contains("alice") && complaint.contains("usermod --add-subuids"), "{complaint}");
+    assert!(
+        complaint.contains("alice") && complaint.contains("usermod --add-subuids"),
+        "{complaint}"
+    );
 }
 
 #[test]
@@ -178,7 +218,10 @@ fn the_policy_is_wrong_or_cannot_be_read() {
     root_or_skip!();
     let host = with_policy("[profile.standard]\nshel = \"/bin/sh\"\n");
     let complaint = refused(&host);
-    assert!(complaint.starts_with("/etc/nsshell/nsshell.toml:2:1: ") && complaint.contains("`shell`"), "{complaint}");
+    assert!(
+        complaint.starts_with("/etc/nsshell/nsshell.toml:2:1: ") && complaint.contains("`shell`"),
+        "{complaint}"
+    );
     host.run("chmod 600 /etc/nsshell/nsshell.toml").ok();
     assert_eq!(
         refused(&host),
@@ -188,11 +231,17 @@ fn the_policy_is_wrong_or_cannot_be_read() {
     host.run("chmod 666 /etc/nsshell/nsshell.toml").ok();
     // In a user namespace that somebody else has made, nobody is root.
     host.run("chmod 644 /etc/nsshell/nsshell.toml").ok();
-    let complaint = refusal(alice(&host, "unshare -U --map-current-user nsshell -c 'echo ran'"));
+    let complaint = refusal(alice(
+        &host,
+        "unshare -U --map-current-user nsshell -c 'echo ran'",
+    ));
     assert!(complaint.contains("/etc/nsshell belongs to somebody who is unknown in this user namespace; start nsshell outside of it"), "{complaint}");
     host.run("chmod 666 /etc/nsshell/nsshell.toml").ok();
     let complaint = refused(&host);
-    assert!(complaint.contains("can be written by others (mode 0666); only root may"), "{complaint}");
+    assert!(
+        complaint.contains("can be written by others (mode 0666); only root may"),
+        "{complaint}"
+    );
 }
 
 #[test]
@@ -215,7 +264,10 @@ fn the_user_is_in_no_user_database() {
     root_or_skip!();
     let host = host();
     let line = "setpriv --reuid 4321 --regid 4321 --clear-groups nsshell -c 'echo ran'";
-    assert_eq!(refusal(host.cmd(line)), "user \"4321\" is not in the user database");
+    assert_eq!(
+        refusal(host.cmd(line)),
+        "user \"4321\" is not in the user database"
+    );
 }
 
 #[test]
