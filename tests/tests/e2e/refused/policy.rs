@@ -235,3 +235,17 @@ fn root_is_let_in_where_the_helper_is_missing_or_dies() {
     }
     host.wait_for_nothing_left(&before);
 }
+
+#[test]
+fn root_gets_a_shell_with_a_broken_policy_though_nsshell_be_the_login_shell() {
+    root_or_skip!();
+    let host = Host::confined();
+    host.run("usermod --shell /usr/bin/nsshell root && mkdir -p /etc/nsshell")
+        .ok();
+    host.run("echo 'no policy' > /etc/nsshell/nsshell.toml")
+        .ok();
+    assert_eq!(host.ssh("root", "id -u; echo $SHELL").ok(), "0\n/bin/bash");
+    // Without the module's word, too.
+    assert_eq!(host.run("nsshell -c 'id -u'").ok(), "0");
+    host.cmd("nsshell -c true").user("alice").output().fails();
+}
