@@ -13,6 +13,12 @@ pub trait Host {
     /// The user database does not answer. A rule may depend on it, so the login is refused.
     fn groups(&self, account: &Account) -> Result<Vec<String>, Error>;
 
+    /// Name of the account's primary group, or its number if it has no name.
+    ///
+    /// # Errors
+    /// The user database does not answer.
+    fn primary_group(&self, account: &Account) -> Result<String, Error>;
+
     /// The account's subordinate ids of one kind (subuid(5), subgid(5)), in the order of the
     /// source. None is an empty list, not an error.
     ///

@@ -9,21 +9,36 @@
 mod diagnostic;
 mod error;
 mod host;
-mod hostname;
 pub mod idmap;
+mod lay;
+mod matching;
+mod network;
 mod path;
+mod pattern;
 mod plan;
 mod policy;
+mod private;
 mod profile;
 mod resolve;
 mod rule;
+mod settle;
+mod shape;
+mod source;
 pub mod subid;
 mod suggest;
-mod text;
+mod template;
+mod tree;
 
-pub use diagnostic::{Diagnostic, printable};
+pub use diagnostic::{Diagnostic, Excerpt, Severity, printable};
 pub use error::Error;
 pub use host::{Host, IdKind, Range, RangeFault};
-pub use plan::{Account, IdMapLine, IdMaps, Login, Matched, Mount, Namespace, Plan, SessionPlan};
-pub use policy::{BUILT_IN, MAX_FILE_SIZE, Policy};
-pub use resolve::resolve;
+pub use lay::TOP_KEYS;
+pub use plan::{
+    Account, IdMapLine, IdMaps, Login, Matched, Mode, Mount, Namespace, OnFailure, Plan,
+    SessionPlan,
+};
+pub use policy::{BUILT_IN, Layer, MAX_FILE_SIZE, MAX_FILES, Policy, PolicyFile};
+pub use private::PRIVATE_KEYS;
+pub use profile::PROFILE_KEYS;
+pub use resolve::{on_failure, resolve};
+pub use rule::RULE_KEYS;

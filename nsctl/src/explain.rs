@@ -187,6 +187,9 @@ mod tests {
         fn groups(&self, _: &Account) -> Result<Vec<String>, Error> {
             Ok(vec![])
         }
+        fn primary_group(&self, _: &Account) -> Result<String, Error> {
+            Ok("users".to_owned())
+        }
         fn ranges(&self, _: &Account, _: IdKind) -> Result<Vec<Range>, Error> {
             Ok(vec![Range {
                 start: 100_000,

@@ -78,6 +78,13 @@ impl Host for SystemHost {
         names.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(failed)
     }
 
+    fn primary_group(&self, account: &Account) -> Result<String, nsshell_config::Error> {
+        match Group::from_gid(Gid::from_raw(account.gid)) {
+            Ok(group) => Ok(group.map_or_else(|| account.gid.to_string(), |group| group.name)),
+            Err(errno) => Err(host_error("cannot look up the user's primary group", errno as i32)),
+        }
+    }
+
     fn ranges(&self, account: &Account, kind: IdKind) -> Result<Vec<Range>, nsshell_config::Error> {
         let nsswitch = read_if_there("/etc/nsswitch.conf")?;
         if subid::nsswitch_has_subid(&nsswitch) {

@@ -56,6 +56,10 @@ impl Host for Table {
         )
     }
 
+    fn primary_group(&self, account: &Account) -> Result<String, Error> {
+        self.answer(&self.asked_groups, format!("group-of-{}", account.name))
+    }
+
     fn ranges(&self, _: &Account, kind: IdKind) -> Result<Vec<Range>, Error> {
         let list = match kind {
             IdKind::Uid => &self.uids,
