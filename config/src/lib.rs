@@ -6,11 +6,15 @@
 //! and in a test.
 #![forbid(unsafe_code)]
 
+mod cover;
 mod diagnostic;
 mod error;
+mod everybody;
+mod explain;
 mod host;
 pub mod idmap;
 mod lay;
+mod lint;
 mod matching;
 mod network;
 mod path;
@@ -31,8 +35,11 @@ mod tree;
 
 pub use diagnostic::{Diagnostic, Excerpt, Severity, printable};
 pub use error::Error;
-pub use host::{Host, IdKind, Range, RangeFault};
+pub use everybody::{Everybody, Refused, refused};
+pub use explain::{Explanation, Missed, Origin, explain};
+pub use host::{Facts, Host, IdKind, Range, RangeFault};
 pub use lay::TOP_KEYS;
+pub use lint::lint;
 pub use plan::{
     Account, IdMapLine, IdMaps, Login, Matched, Mode, Mount, Namespace, OnFailure, Plan,
     SessionPlan,

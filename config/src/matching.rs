@@ -57,7 +57,7 @@ impl<'a> Candidate<'a> {
         Ok(names.any(|name| groups.iter().any(|group| name.matches(group))))
     }
 
-    fn groups(&mut self) -> Result<&[String], Error> {
+    pub(crate) fn groups(&mut self) -> Result<&[String], Error> {
         if self.groups.is_none() {
             self.groups = Some(self.host.groups(self.account)?);
         }
@@ -104,6 +104,22 @@ impl Rule {
             None if candidate.account.uid == 0 => Ok(Some(Miss::Root)),
             None => Ok(None),
             Some(list) => users(list, candidate),
+        }
+    }
+}
+
+impl Rule {
+    /// Whether this rule can be about the account, however it logs in.
+    pub(crate) fn is_about(&self, candidate: &mut Candidate<'_>) -> Result<bool, Error> {
+        let uid = candidate.account.uid;
+        if let Some(list) = &self.uids
+            && list.verdict(|range| range.has(uid)) != Verdict::In
+        {
+            return Ok(false);
+        }
+        match &self.users {
+            None => Ok(uid != 0),
+            Some(list) => Ok(users(list, candidate)?.is_none()),
         }
     }
 }

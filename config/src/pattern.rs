@@ -9,8 +9,6 @@ use crate::source::Place;
 #[derive(Debug, Clone)]
 pub(crate) struct List<T> {
     pub(crate) items: Box<[Item<T>]>,
-    /// the whole list
-    pub(crate) place: Place,
 }
 
 /// One entry of a list.

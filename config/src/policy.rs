@@ -60,8 +60,17 @@ pub struct Policy {
     pub(crate) settled: BTreeMap<String, Keys>,
     /// groups that are never refused
     pub(crate) exempt: Vec<At<Name>>,
-    /// keys of profiles that two files of one layer set: the one that holds, the other one
-    pub(crate) collisions: Vec<(String, &'static str, Place, Place)>,
+    /// keys of profiles that are set in a weaker file as well
+    pub(crate) overridden: Vec<Overridden>,
+}
+
+/// A key of a profile that a stronger file sets again.
+#[derive(Debug, Clone)]
+pub(crate) struct Overridden {
+    pub(crate) profile: String,
+    pub(crate) key: &'static str,
+    pub(crate) holds: Place,
+    pub(crate) other: Place,
 }
 
 impl Policy {
@@ -77,7 +86,7 @@ impl Policy {
             own: BTreeMap::new(),
             settled: BTreeMap::new(),
             exempt: Vec::new(),
-            collisions: Vec::new(),
+            overridden: Vec::new(),
         })
     }
 
@@ -129,7 +138,7 @@ impl Policy {
             own: BTreeMap::new(),
             settled: BTreeMap::new(),
             exempt: Vec::new(),
-            collisions: Vec::new(),
+            overridden: Vec::new(),
         };
         policy.lay(&sources, &mut faults);
         policy.sources = sources;
@@ -187,13 +196,14 @@ impl Policy {
         if stronger.extends.is_none() {
             stronger.extends.clone_from(&keys.extends);
         }
-        let layers = &self.layers;
-        let layer = |place: &Place| layers.get(usize::try_from(place.file).unwrap_or(0));
-        for ((key, one), (_, other)) in stronger.places().into_iter().zip(keys.places()) {
-            if let (Some(one), Some(other)) = (one, other)
-                && layer(&one) == layer(&other)
-            {
-                self.collisions.push((name.clone(), key, one, other));
+        for ((key, holds), (_, other)) in stronger.places().into_iter().zip(keys.places()) {
+            if let (Some(holds), Some(other)) = (holds, other) {
+                self.overridden.push(Overridden {
+                    profile: name.clone(),
+                    key,
+                    holds,
+                    other,
+                });
             }
         }
         stronger.fill(keys);
@@ -252,10 +262,21 @@ impl Policy {
         &self,
         candidate: &mut Candidate<'_>,
         login: &Login,
-        mut missed: impl FnMut(&Rule, Miss),
+        missed: impl FnMut(&Rule, Miss),
     ) -> Result<(&str, Profile, Matched), Error> {
+        self.choose_among(self.rules.iter(), candidate, login, missed)
+    }
+
+    /// The same of some of the rules, which have to be those that can match, in their order.
+    pub(crate) fn choose_among<'r>(
+        &'r self,
+        rules: impl Iterator<Item = &'r Rule>,
+        candidate: &mut Candidate<'_>,
+        login: &Login,
+        mut missed: impl FnMut(&Rule, Miss),
+    ) -> Result<(&'r str, Profile, Matched), Error> {
         let account = candidate.account;
-        for rule in &self.rules {
+        for rule in rules {
             match rule.miss(candidate)? {
                 Some(miss) => missed(rule, miss),
                 None => return self.found(&rule.profile, self.matched(rule), login, account),

@@ -78,7 +78,7 @@ fn exempt(policy: &Policy, candidate: &mut Candidate<'_>) -> bool {
             .unwrap_or(false)
 }
 
-fn plan(
+pub(crate) fn plan(
     policy: &Policy,
     (name, profile, matched): (&str, Profile, Matched),
     login: &Login,

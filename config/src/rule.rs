@@ -148,7 +148,6 @@ fn read<T>(
     }
     Some(List {
         items: items.into(),
-        place: list.place,
     })
 }
 

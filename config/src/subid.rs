@@ -1,5 +1,7 @@
 //! Subordinate ids as the host lists them: subuid(5), subgid(5), getsubids(1).
 
+use std::collections::HashMap;
+
 use crate::host::{Range, RangeFault};
 use crate::{Account, Error};
 
@@ -11,27 +13,78 @@ use crate::{Account, Error};
 /// A line of this account that is malformed or must not be mapped. The error has the line;
 /// [`resolve`](crate::resolve) adds the file.
 pub fn parse_subid(text: &str, account: &Account) -> Result<Vec<Range>, Error> {
-    let mut ranges = Vec::new();
-    for (at, line) in text.lines().enumerate() {
-        let Some((owner, rest)) = line.split_once(':') else {
-            continue;
-        };
-        if !is_of(owner, account) {
-            continue;
+    let uid = account.uid.to_string();
+    let is_own = |line: &str, owner: &str| {
+        line.strip_prefix(owner)
+            .is_some_and(|rest| rest.starts_with(':'))
+            && !owner.is_empty()
+    };
+    let lines = text.lines().enumerate();
+    lines
+        .filter(|(_, line)| is_own(line, &account.name) || is_own(line, &uid))
+        .map(|(at, line)| line_range(at, line))
+        .collect()
+}
+
+/// Line `at`, from 0, of /etc/subuid or /etc/subgid.
+fn line_range(at: usize, line: &str) -> Result<Range, Error> {
+    let fault = |fault| Error::BadRange {
+        source: None,
+        line: Some(at + 1),
+        range: line.to_owned(),
+        fault,
+    };
+    let fields = line
+        .split_once(':')
+        .and_then(|(_, rest)| rest.split_once(':'));
+    let (start, count) =
+        fields.ok_or_else(|| fault(RangeFault::Malformed("it is not NAME:START:COUNT")))?;
+    range(start, count).map_err(fault)
+}
+
+/// /etc/subuid or /etc/subgid with its lines in the order of their owners, for somebody who
+/// asks for many accounts.
+#[derive(Debug, Default)]
+pub struct SubidFile {
+    text: String,
+    /// owner → number and bytes of each line
+    lines: HashMap<String, Vec<(usize, std::ops::Range<usize>)>>,
+}
+
+impl SubidFile {
+    /// Sorts the lines of a text.
+    #[must_use]
+    pub fn new(text: String) -> SubidFile {
+        let mut lines: HashMap<String, Vec<_>> = HashMap::new();
+        let mut start = 0;
+        for (at, line) in text.split_inclusive('\n').enumerate() {
+            let bytes = start..start + line.trim_end_matches(['\n', '\r']).len();
+            start += line.len();
+            if let Some((owner, _)) = line.split_once(':').filter(|(owner, _)| !owner.is_empty()) {
+                lines.entry(owner.to_owned()).or_default().push((at, bytes));
+            }
         }
-        let range = rest
-            .split_once(':')
-            .ok_or(RangeFault::Malformed("it is not NAME:START:COUNT"))
-            .and_then(|(start, count)| range(start, count));
-        let fault = |fault| Error::BadRange {
-            source: None,
-            line: Some(at + 1),
-            range: line.to_owned(),
-            fault,
-        };
-        ranges.push(range.map_err(fault)?);
+        SubidFile { text, lines }
     }
-    Ok(ranges)
+
+    /// What [`parse_subid`] gives for the text.
+    ///
+    /// # Errors
+    /// Those of [`parse_subid`].
+    pub fn of(&self, account: &Account) -> Result<Vec<Range>, Error> {
+        let uid = account.uid.to_string();
+        let mut owners = vec![account.name.as_str()];
+        if uid != account.name {
+            owners.push(&uid);
+        }
+        let lines = owners.iter().filter_map(|owner| self.lines.get(*owner));
+        let mut lines: Vec<_> = lines.flatten().collect();
+        lines.sort_by_key(|(at, _)| *at);
+        let read = |(at, bytes): &(usize, std::ops::Range<usize>)| {
+            line_range(*at, self.text.get(bytes.clone()).unwrap_or(""))
+        };
+        lines.into_iter().map(read).collect()
+    }
 }
 
 /// The account's ranges in what `getsubids NAME` or `getsubids -g NAME` prints: lines
@@ -145,6 +198,8 @@ mod tests {
         ];
         for (text, want) in cases {
             assert_eq!(pairs(parse_subid(text, &alice())), *want, "{text:?}");
+            let sorted = SubidFile::new((*text).to_owned());
+            assert_eq!(pairs(sorted.of(&alice())), *want, "{text:?}");
         }
     }
 
@@ -184,7 +239,8 @@ mod tests {
                 range,
                 fault,
             };
-            assert_eq!(parse_subid(&text, &alice()), Err(want), "{line:?}");
+            assert_eq!(parse_subid(&text, &alice()), Err(want.clone()), "{line:?}");
+            assert_eq!(SubidFile::new(text).of(&alice()), Err(want), "{line:?}");
         }
     }
 

@@ -20,6 +20,8 @@ pub(crate) enum Error {
     UnsafeAndFaulty(Box<nsshell_session::Error>, Box<nsshell_config::Error>),
     /// standard output or error is gone or full
     Output(io::Error),
+    /// what was found wrong, which is told already
+    Told,
     /// a value that JSON cannot hold
     Json(serde_json::Error),
 }
@@ -65,6 +67,7 @@ impl fmt::Display for Error {
                 )
             }
             Error::UnsafeAndFaulty(error, faults) => write!(f, "{error}; {faults}"),
+            Error::Told => f.write_str("errors were found"),
             Error::Output(error) => write!(f, "cannot write the result: {error}"),
             Error::Json(error) => write!(f, "cannot write the result as JSON: {error}"),
         }

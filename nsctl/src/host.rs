@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use nsshell_config::{Account, Login, Plan, Policy, resolve};
+use nsshell_config::{Account, Explanation, Login, Policy, explain};
 use nsshell_session::accounts::{self, SystemHost};
+use nsshell_session::inventory::Inventory;
 use nsshell_session::{NSSHELL, policy, record};
 
 use crate::error::Error;
@@ -18,15 +19,20 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Policy, Error> {
     Ok(policy::load(file)?)
 }
 
-/// The plan of a login, by the very code that a login runs.
-pub(crate) fn plan(config: Option<&Path>, user: &str, login: &Login) -> Result<Plan, Error> {
-    let account: Account = accounts::by_name(user)?;
-    Ok(resolve(
-        &load(config)?,
-        login,
-        &account,
-        &SystemHost::new(),
-    )?)
+/// Everything about a login, by the very code that a login runs.
+pub(crate) fn explained(
+    config: Option<&Path>,
+    user: &str,
+    login: &Login,
+) -> Result<(Account, Explanation), Error> {
+    let account = accounts::by_name(user)?;
+    let explanation = explain(&load(config)?, login, &account, &SystemHost::new());
+    Ok((account, explanation))
+}
+
+/// Everybody on this host.
+pub(crate) fn inventory() -> Result<Inventory, Error> {
+    Ok(Inventory::new()?)
 }
 
 /// The login shell that enters a user namespace.

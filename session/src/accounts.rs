@@ -1,8 +1,9 @@
 //! What the host's user database says (NSS): accounts, groups, subordinate ids.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, Instant};
 
 use nix::unistd::{Gid, Group, User};
@@ -45,6 +46,34 @@ fn found(asked: &str, answer: nix::Result<Option<User>>) -> Result<Account, Erro
             Err(Error::system(format!("cannot look up user \"{}\"", asked.escape_debug()), errno))
         }
     }
+}
+
+/// Everybody whom the name service enumerates, each name once: of two entries the first one
+/// counts, as it does for a login. A directory service may be set to enumerate nobody.
+/// Not for a program with threads: see [`crate::sys::users`].
+///
+/// # Errors
+/// The user database does not answer.
+pub fn all() -> Result<Vec<Account>, Error> {
+    let users = crate::sys::users::all_users()
+        .map_err(|errno| Error::system("cannot list the users of this host", errno))?;
+    let mut seen = std::collections::HashSet::new();
+    let mut accounts = Vec::with_capacity(users.len());
+    for user in users {
+        // No login has a name that is no UTF-8; see the helper.
+        let Ok(name) = String::from_utf8(user.name) else { continue };
+        if seen.insert(name.clone()) {
+            let path = |bytes: Vec<u8>| std::path::PathBuf::from(OsString::from_vec(bytes));
+            accounts.push(Account {
+                name,
+                uid: user.uid,
+                gid: user.gid,
+                home: path(user.home),
+                shell: path(user.shell),
+            });
+        }
+    }
+    Ok(accounts)
 }
 
 /// This host.
@@ -125,9 +154,11 @@ impl SystemHost {
     }
 }
 
-fn read_if_there(path: &str) -> Result<String, nsshell_config::Error> {
+pub(crate) fn read_if_there(path: &str) -> Result<String, nsshell_config::Error> {
     match fs::read(path) {
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        // not copied unless it has to be: the file may have a line for each of many users
+        Ok(bytes) => Ok(String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(error) => {
             let what = format!("cannot read {path}");

@@ -18,6 +18,8 @@ pub mod helper;
 #[cfg(feature = "engine")]
 pub mod init;
 #[cfg(feature = "engine")]
+pub mod inventory;
+#[cfg(feature = "engine")]
 pub mod layer;
 #[cfg(feature = "engine")]
 pub mod maps;

@@ -1,10 +1,11 @@
 //! Reads the policy, if nobody but root could have written it.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nsshell_config::{MAX_FILE_SIZE, Policy};
+use nsshell_config::{Layer, MAX_FILE_SIZE, MAX_FILES, Policy, PolicyFile};
 use rustix::fs::OFlags;
 
 use crate::error::Error;
@@ -13,27 +14,90 @@ use crate::sys::{Errno, fd};
 /// Where the administrator's policy lies. It need not exist.
 pub const FILE: &str = "/etc/nsshell/nsshell.toml";
 
-/// The policy of `path`, or of [`FILE`] if none is named, laid over the built-in one. Without
-/// a file at the default place the built-in policy alone is in force; a file that was named
-/// has to be there.
+/// Parts of the administrator's policy, stronger than [`FILE`]; of two, the one whose name
+/// comes first is the stronger.
+pub const DROP_INS: &str = "/etc/nsshell/conf.d";
+
+/// Parts of the policy that packages bring, weaker than [`FILE`].
+pub const VENDOR: &str = "/usr/lib/nsshell";
+
+/// The policy in force, or the one of `path` alone, laid over the built-in one. In force are
+/// the files of [`DROP_INS`], [`FILE`], and the files of [`VENDOR`]; none of them has to be
+/// there. A file that was named has to.
 ///
 /// # Errors
-/// The file cannot be read, somebody other than root could change it, or it has errors.
+/// A file cannot be read, somebody other than root could change it, or it has errors.
 pub fn load(path: Option<&Path>) -> Result<Policy, Error> {
-    let named = path.is_some();
-    let path = path.unwrap_or(Path::new(FILE));
-    match std::fs::canonicalize(path) {
-        Err(error) if !named && error.kind() == std::io::ErrorKind::NotFound => {
-            Ok(Policy::builtin())
+    Ok(Policy::from_files(files(path)?)?)
+}
+
+/// The texts of the policy that [`load`] takes, the strongest first.
+///
+/// # Errors
+/// A file cannot be read, or somebody other than root could change it.
+pub fn files(path: Option<&Path>) -> Result<Vec<PolicyFile>, Error> {
+    if let Some(path) = path {
+        return Ok(vec![file(path, Layer::Main)?]);
+    }
+    let mut files = Vec::new();
+    directory(Path::new(DROP_INS), Layer::DropIn, &mut files)?;
+    files.extend(file_if_there(Path::new(FILE), Layer::Main)?);
+    directory(Path::new(VENDOR), Layer::Vendor, &mut files)?;
+    Ok(files)
+}
+
+/// The files of a directory, in the order of their names. What an editor or a package manager
+/// leaves beside them (`.x.toml.swp`, `x.toml~`, `x.toml.dpkg-new`) does not count.
+fn directory(path: &Path, layer: Layer, files: &mut Vec<PolicyFile>) -> Result<(), Error> {
+    let cannot = |error: std::io::Error| unreadable(path, errno(&error));
+    let entries = match std::fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(cannot(error)),
+    };
+    let mut names: Vec<OsString> = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(cannot)?.file_name();
+        let bytes = name.as_encoded_bytes();
+        if bytes.ends_with(b".toml") && !bytes.starts_with(b".") {
+            names.push(name);
         }
-        Err(error) => Err(unreadable(path, errno(&error))),
-        Ok(real) => {
-            for place in [path, &real] {
-                only_root_can_replace(place)?;
-            }
-            Ok(Policy::parse(&read(&real)?, &path.to_string_lossy())?)
+        if names.len() > MAX_FILES {
+            let place = path.to_string_lossy().into_owned();
+            return Err(nsshell_config::Error::TooManyFiles { place, most: MAX_FILES }.into());
         }
     }
+    // bytes, whatever the locale: one order on all hosts
+    names.sort();
+    for name in names {
+        files.extend(file_if_there(&path.join(name), layer)?);
+    }
+    Ok(())
+}
+
+/// A file that may be missing, but not a link that leads nowhere: somebody meant it to count.
+fn file_if_there(path: &Path, layer: Layer) -> Result<Option<PolicyFile>, Error> {
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        _ => match file(path, layer) {
+            // removed since then
+            Err(_) if std::fs::symlink_metadata(path).is_err_and(is_missing) => Ok(None),
+            read => read.map(Some),
+        },
+    }
+}
+
+fn is_missing(error: std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::NotFound
+}
+
+fn file(path: &Path, layer: Layer) -> Result<PolicyFile, Error> {
+    let real = std::fs::canonicalize(path).map_err(|error| unreadable(path, errno(&error)))?;
+    for place in [path, &real] {
+        only_root_can_replace(place)?;
+    }
+    let name = path.to_string_lossy().into_owned();
+    Ok(PolicyFile { name, text: read(&real)?, layer })
 }
 
 /// The file's text, in one piece and from one descriptor: what was checked is what is read.
