@@ -15,7 +15,9 @@ use crate::{Account, Error, Login, Matched, OnFailure, Plan, Policy, on_failure}
 /// Everything about one login.
 #[derive(Debug)]
 pub struct Explanation {
-    /// the rules that were tried before the one that matched, in their order
+    /// how many rules were tried before those in `missed`
+    pub missed_before: usize,
+    /// the rules that were tried last before the one that matched, in their order
     pub missed: Vec<Missed>,
     /// name of the profile and the rule that chose it; none: no rule matches
     pub chosen: Option<(String, Matched)>,
@@ -52,16 +54,28 @@ pub struct Origin {
     pub overridden: Vec<(String, usize)>,
 }
 
-/// Explains a login, by the very code that makes its plan.
+/// Explains a login, by the very code that makes its plan. Of the rules that do not match, the
+/// last `most` are told: putting ten thousand into words takes longer than all else.
 #[must_use]
-pub fn explain(policy: &Policy, login: &Login, account: &Account, host: &dyn Host) -> Explanation {
+pub fn explain(
+    policy: &Policy,
+    login: &Login,
+    account: &Account,
+    host: &dyn Host,
+    most: usize,
+) -> Explanation {
     let (missed, chosen, plan) = traced(policy, login, account, host);
-    let missed = missed.into_iter().map(|(rule, miss)| Missed {
-        rule: policy.matched(rule),
-        profile: rule.profile.to_string(),
-        why: why(policy, rule, miss, login, account),
-    });
+    let missed_before = missed.len().saturating_sub(most);
+    let missed = missed
+        .into_iter()
+        .skip(missed_before)
+        .map(|(rule, miss)| Missed {
+            rule: policy.matched(rule),
+            profile: rule.profile.to_string(),
+            why: why(policy, rule, miss, login, account),
+        });
     Explanation {
+        missed_before,
         missed: missed.collect(),
         origins: match &chosen {
             Some((name, _)) => origins(policy, name),

@@ -130,7 +130,7 @@ fn rules(policy: &Policy, facts: &dyn Facts, faults: &mut Faults) {
             Some(names) => names.iter().any(|(is_group, name)| match is_group {
                 true => in_group
                     .get(*name)
-                    .is_some_and(|all| all.iter().any(|one| is_about(one))),
+                    .is_some_and(|all| all.iter().any(&is_about)),
                 false => match by_name.get(name) {
                     Some(account) => is_about(account),
                     None => facts.account(name).is_some_and(|one| is_about(&&one)),
@@ -224,7 +224,7 @@ fn ranges(
 
 /// Who may have a use for subordinate ids: useradd(8) gives some from this uid on.
 fn is_person(account: &Account) -> bool {
-    (1000..65534).contains(&account.uid)
+    account.uid >= 1000 && account.uid != 65534
 }
 
 /// Keys that two files of one layer set: only the order of their names decides.

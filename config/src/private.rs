@@ -80,10 +80,13 @@ pub(crate) fn read(node: &Node<'_>, faults: &mut Faults) -> Option<At<Vec<Privat
     })
 }
 
+/// A path, and what it is listed with.
+type Listed<'p, T> = (&'p Path, T);
+
 /// Sorts by path, and finds a directory that is below another one or listed twice.
 fn collision<'p, T: Copy + Ord>(
     paths: &mut [(&'p Path, T)],
-) -> Option<((&'p Path, T), (&'p Path, T))> {
+) -> Option<(Listed<'p, T>, Listed<'p, T>)> {
     paths.sort();
     // parents come before what is in them, but not always directly: /a, /a-b, /a/c
     let mut above: Option<(&Path, T)> = None;

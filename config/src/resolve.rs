@@ -27,7 +27,9 @@ pub fn resolve(
     plan(policy, chosen, login, &mut candidate, host)
 }
 
-/// The rules that were tried before the one that matched, and the plan.
+/// The rules that were tried before the one that matched, the profile with that rule, and the
+/// plan.
+#[allow(clippy::type_complexity)]
 pub(crate) fn traced<'p>(
     policy: &'p Policy,
     login: &Login,

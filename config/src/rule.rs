@@ -52,7 +52,7 @@ impl Rule {
         for (key, node) in shape::known(&piece.entries, RULE_KEYS, "a rule", faults) {
             match key {
                 "users" => rule.users = read(key, node, faults, user),
-                "uids" => rule.uids = read(key, node, faults, |text| Uids::parse(text)),
+                "uids" => rule.uids = read(key, node, faults, Uids::parse),
                 "services" => rule.services = read(key, node, faults, service),
                 "ttys" => rule.ttys = read(key, node, faults, tty),
                 "hosts" => rule.hosts = read(key, node, faults, host),

@@ -247,6 +247,7 @@ fn stronger_files_come_first_and_explain_shows_what_they_override() {
         &common::login("sshd"),
         &account("alice", 1000),
         &Table::default(),
+        usize::MAX,
     );
     let (profile, rule) = told.chosen.unwrap();
     assert_eq!(

@@ -23,13 +23,17 @@ pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<
         rhost: arguments.rhost.clone(),
     };
     let user = arguments.user.as_deref().unwrap_or_default();
-    let (_, explanation) = host::explained(arguments.config.as_deref(), user, &login)?;
+    let most = match arguments.all {
+        true => usize::MAX,
+        false => SHOWN,
+    };
+    let explanation = host::explained(arguments.config.as_deref(), user, &login, most)?;
     if arguments.json {
         let value = json(&explanation)?;
         serde_json::to_writer_pretty(&mut *out, &value).map_err(crate::error::json)?;
         writeln!(out)?;
     } else {
-        let mut rows = why(&explanation, arguments.all);
+        let mut rows = why(&explanation);
         if let Ok(plan) = &explanation.plan {
             rows.extend(self::rows(plan, &host::nsshell()));
         }
@@ -48,19 +52,15 @@ pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<
 }
 
 /// The rules that were tried, and where the profile's values are from.
-fn why(explanation: &Explanation, all: bool) -> Vec<Vec<String>> {
+fn why(explanation: &Explanation) -> Vec<Vec<String>> {
     let mut rows = Rows::default();
-    let missed = &explanation.missed;
-    let hidden = match all {
-        true => 0,
-        false => missed.len().saturating_sub(SHOWN),
-    };
+    let hidden = explanation.missed_before;
     let mut tried: Vec<Vec<String>> = Vec::new();
     if hidden > 0 {
         let what = format!("{hidden} rules before these do not match either; --all shows them");
         tried.push(vec!["...".to_owned(), what]);
     }
-    tried.extend(missed.iter().skip(hidden).map(|missed| {
+    tried.extend(explanation.missed.iter().map(|missed| {
         let place = format!("{}:{}", missed.rule.file, missed.rule.line);
         vec![place, missed.why.clone()]
     }));
@@ -102,6 +102,7 @@ fn json(explanation: &Explanation) -> Result<serde_json::Value, Error> {
         })
     });
     Ok(serde_json::json!({
+        "missed_before": explanation.missed_before,
         "missed": missed.collect::<Vec<_>>(),
         "chosen": explanation.chosen.as_ref().map(|(profile, rule)| {
             serde_json::json!({ "profile": profile, "file": rule.file, "line": rule.line })
