@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nsshell_config::{Account, Explanation, Login, Policy, explain};
+use nsshell_config::{Explanation, Login, Policy, explain};
 use nsshell_session::accounts::{self, SystemHost};
 use nsshell_session::inventory::Inventory;
 use nsshell_session::{NSSHELL, policy, record};
