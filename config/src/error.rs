@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use crate::diagnostic::{Diagnostic, printable};
 use crate::host::{IdKind, Range, RangeFault};
-use crate::idmap::MAX_LINES;
+use crate::idmap::{MAX_LINES, MAX_TEXT};
 
 /// Why there is no policy or no plan. `Display` is one line for the log; `{:#}` shows all
 /// faults of a policy file with their source lines, for a terminal.
@@ -44,7 +44,7 @@ pub enum Error {
         /// what is wrong with it
         fault: RangeFault,
     },
-    /// the id map would need more lines than the kernel takes
+    /// the id map would need more lines, or more text, than the kernel takes
     TooManyRanges {
         /// which map; none: not known yet
         kind: Option<IdKind>,
@@ -198,8 +198,8 @@ impl fmt::Display for Error {
                 };
                 write!(
                     f,
-                    "the {map} map would need more than the kernel's {MAX_LINES} lines; give the \
-                     user fewer and larger ranges in {file}"
+                    "the {map} map would need more than the kernel's {MAX_LINES} lines or \
+                     {MAX_TEXT} bytes; give the user fewer and larger ranges in {file}"
                 )
             }
             Error::NoSuchId { user: Some(user) } => write!(

@@ -96,6 +96,10 @@ fn why(policy: &Policy, rule: &Rule, miss: Miss, login: &Login, account: &Accoun
             return "systemd-user is matched only by its name in `services`".to_owned();
         }
         Miss::Root => return "uid 0 is matched only by its name in `users`".to_owned(),
+        Miss::Service => {
+            return "a service's account is matched only by a rule that names it, or its uid"
+                .to_owned();
+        }
         Miss::List(key, verdict) => (key, verdict),
     };
     let what = match key {

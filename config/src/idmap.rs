@@ -8,6 +8,10 @@ use crate::{Error, IdMapLine};
 /// written once: a longer map cannot be completed later, so it is refused, never cut off.
 pub const MAX_LINES: usize = 340;
 
+/// Bytes that a map may have as text: the kernel takes less than a page, and pages of 4096 bytes
+/// are the smallest that there are. Maps with large ids reach this before [`MAX_LINES`].
+pub const MAX_TEXT: usize = 4095;
+
 /// `id_map = "keep"`: the user's own id is the same inside and outside; the inside ids from 0
 /// upwards are filled from the ranges in their order, around it.
 ///
@@ -95,7 +99,8 @@ impl Map {
     }
 
     fn finish(self) -> Result<Vec<IdMapLine>, Error> {
-        if self.lines.len() > MAX_LINES {
+        let text = |l: &IdMapLine| format!("{} {} {}\n", l.inside, l.outside, l.count).len();
+        if self.lines.len() > MAX_LINES || self.lines.iter().map(text).sum::<usize>() > MAX_TEXT {
             return Err(Error::TooManyRanges { kind: None });
         }
         Ok(self.lines)

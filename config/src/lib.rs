@@ -44,7 +44,7 @@ pub use plan::{
     Account, IdMapLine, IdMaps, Login, Matched, Mode, Mount, Namespace, OnFailure, Plan,
     SessionPlan,
 };
-pub use policy::{BUILT_IN, Layer, MAX_FILE_SIZE, MAX_FILES, Policy, PolicyFile};
+pub use policy::{BUILT_IN, Layer, MAX_FILE_SIZE, MAX_FILES, NONE, Policy, PolicyFile, left_alone};
 pub use private::PRIVATE_KEYS;
 pub use profile::PROFILE_KEYS;
 pub use resolve::{on_failure, resolve};

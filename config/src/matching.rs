@@ -3,7 +3,7 @@
 use crate::host::Host;
 use crate::network;
 use crate::pattern::{List, Name, Remote, Verdict, Who, plain_host, plain_tty};
-use crate::rule::{Rule, SYSTEMD_USER};
+use crate::rule::{Rule, SYSTEMD_USER, is_person};
 use crate::{Account, Error, Login};
 
 /// The login's side of matching. The user database is asked for groups at most once, and only
@@ -26,6 +26,8 @@ pub(crate) enum Miss {
     SystemdUser,
     /// uid 0, and the rule does not name the account
     Root,
+    /// a service's account, and the rule names neither it nor its uid
+    Service,
     /// the list of this key
     List(&'static str, Verdict),
 }
@@ -102,8 +104,9 @@ impl Rule {
         }
         match &self.users {
             None if candidate.account.uid == 0 => Ok(Some(Miss::Root)),
+            None if self.uids.is_none() && !is_person(candidate.account) => Ok(Some(Miss::Service)),
             None => Ok(None),
-            Some(list) => users(list, candidate),
+            Some(list) => users(list, self.uids.is_some(), candidate),
         }
     }
 }
@@ -118,8 +121,8 @@ impl Rule {
             return Ok(false);
         }
         match &self.users {
-            None => Ok(uid != 0),
-            Some(list) => Ok(users(list, candidate)?.is_none()),
+            None => Ok(uid != 0 && (self.uids.is_some() || is_person(candidate.account))),
+            Some(list) => Ok(users(list, self.uids.is_some(), candidate)?.is_none()),
         }
     }
 }
@@ -129,7 +132,12 @@ fn miss(key: &'static str, verdict: Verdict) -> Option<Miss> {
 }
 
 /// Names before groups, which may not have to be asked for.
-fn users(list: &List<Who>, candidate: &mut Candidate<'_>) -> Result<Option<Miss>, Error> {
+/// `by_uid`: the rule's `uids` name the account, so that it is meant.
+fn users(
+    list: &List<Who>,
+    by_uid: bool,
+    candidate: &mut Candidate<'_>,
+) -> Result<Option<Miss>, Error> {
     let root = candidate.account.uid == 0;
     let name = &candidate.account.name;
     let is_named = |who: &Who| matches!(who, Who::User(user) if user.matches(name));
@@ -150,6 +158,10 @@ fn users(list: &List<Who>, candidate: &mut Candidate<'_>) -> Result<Option<Miss>
     };
     if root && !named {
         return Ok(Some(Miss::Root));
+    }
+    if list.positives().next().is_none() && !by_uid && !is_person(candidate.account) {
+        // "everybody but" is every person but
+        return Ok(Some(Miss::Service));
     }
     let is_group = |who: &Who| matches!(who, Who::Group(_));
     let in_question = list

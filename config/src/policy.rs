@@ -6,8 +6,9 @@ use crate::diagnostic::Faults;
 use crate::lay::{MAX_PROFILES, MAX_RULES, Text};
 use crate::matching::{Candidate, Miss};
 use crate::pattern::Name;
-use crate::profile::{Keys, NONE, Profile};
-use crate::rule::Rule;
+pub use crate::profile::NONE;
+use crate::profile::{Keys, Profile};
+use crate::rule::{Rule, is_person, is_systemd_user};
 use crate::source::{At, Place, Source};
 use crate::{Account, Error, Login, Matched, Namespace, settle};
 
@@ -20,6 +21,14 @@ pub const MAX_FILES: usize = 200;
 /// How the built-in policy is called where a file name is expected.
 pub const BUILT_IN: &str = "built-in policy";
 const BUILT_IN_TEXT: &str = include_str!("default.toml");
+
+/// Whether a login stays as it is unless a rule names it: root's, so that a mistake in the
+/// policy cannot lock the administrator out; a service's account (uid below 1000, and 65534);
+/// and the user's systemd manager, which is no login.
+#[must_use]
+pub fn left_alone(login: &Login, account: &Account) -> bool {
+    !is_person(account) || is_systemd_user(&login.service)
+}
 
 /// Whose a file of the policy is. Of two layers the first one here is the stronger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -282,7 +291,7 @@ impl Policy {
                 None => return self.found(&rule.profile, self.matched(rule), login, account),
             }
         }
-        if account.uid == 0 || candidate.is_systemd_user() {
+        if left_alone(login, account) {
             let matched = Matched {
                 file: BUILT_IN.to_owned(),
                 line: 0,

@@ -12,7 +12,7 @@ use crate::tree::Node;
 use crate::{Mode, Namespace, OnFailure, path};
 
 /// The profile that leaves a login as it is. Root and systemd-user depend on it.
-pub(crate) const NONE: &str = "none";
+pub const NONE: &str = "none";
 
 /// Most profiles that one extends directly.
 const MAX_EXTENDS: usize = 16;

@@ -1,5 +1,6 @@
 //! Rules: how they are written.
 
+use crate::Account;
 use crate::diagnostic::Faults;
 use crate::network::Network;
 use crate::pattern::{Item, List, Name, Remote, Uids, Who, plain_host, plain_tty};
@@ -16,7 +17,7 @@ pub const RULE_KEYS: &[&str] = &["users", "uids", "services", "ttys", "hosts", "
 /// One rule: it matches a login that all of its lists match.
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
-    /// none: everybody but uid 0
+    /// none: every person, see [`is_person`], or whom `uids` names
     pub(crate) users: Option<List<Who>>,
     pub(crate) uids: Option<List<Uids>>,
     /// lower case; none: every service but systemd-user
@@ -31,7 +32,7 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    /// A rule for every login but root's and systemd-user's.
+    /// A rule for every person's login but systemd-user's.
     pub(crate) fn of_all(profile: &str, place: Place) -> Rule {
         Rule {
             users: None,
@@ -93,6 +94,17 @@ impl Rule {
             .into_iter()
             .any(|item| matches!(item.what, Who::Group(_)))
     }
+}
+
+/// Whether the account is a person's, by the convention of login.defs(5) and systemd: from 1000
+/// upwards, but not 65534, "nobody". Below are root and the accounts of services, whose jobs
+/// (cron, `su -s`) a rule that means people must not stop.
+pub(crate) fn is_person(account: &Account) -> bool {
+    account.uid >= 1000 && account.uid != 65534
+}
+
+pub(crate) fn is_systemd_user(service: &str) -> bool {
+    service.eq_ignore_ascii_case(SYSTEMD_USER)
 }
 
 /// The entries of a list, each checked: one that can never match would be a rule that

@@ -182,25 +182,53 @@ fn a_map_has_at_most_340_lines_and_is_never_cut_off() {
     let many = |count: u32| -> Vec<Range> {
         (0..count)
             .map(|at| Range {
-                start: 100_000 + at * 10,
-                count: 5,
+                start: 2000 + at * 4,
+                count: 3,
             })
             .collect()
     };
     let refused = Err(Error::TooManyRanges { kind: None });
     assert_eq!(root(1000, &many(339)).unwrap().len(), 340);
     assert_eq!(root(1000, &many(340)), refused);
-    // own id 5000: after all of them; 1000: splits one; 500: just between two
+    // own id 5000: after all of them; 1000: splits one; 1002: just between two
     assert_eq!(keep(5000, &many(339)).unwrap().len(), 340);
     assert_eq!(keep(5000, &many(340)), refused);
-    assert_eq!(keep(1002, &many(338)).unwrap().len(), 340);
-    assert_eq!(keep(1002, &many(339)), refused);
-    assert_eq!(keep(1000, &many(339)).unwrap().len(), 340);
+    assert_eq!(keep(1000, &many(338)).unwrap().len(), 340);
+    assert_eq!(keep(1000, &many(339)), refused);
+    assert_eq!(keep(1002, &many(339)).unwrap().len(), 340);
     // what repeats costs no line, and a very long list is refused at once
     assert_eq!(root(1000, &many(300).repeat(50)).unwrap().len(), 301);
     let begun = std::time::Instant::now();
     assert_eq!(root(1000, &many(1_000_000)), refused);
     assert!(begun.elapsed().as_secs() < 5);
+}
+
+#[test]
+fn a_map_has_at_most_4095_bytes() {
+    // lines of 18 bytes, less what the first inside ids save
+    let long = |count: u32| -> Vec<Range> {
+        let start = |at| 3_000_000_000 + at * 10;
+        (0..count)
+            .map(|at| Range {
+                start: start(at),
+                count: 5,
+            })
+            .collect()
+    };
+    let text = |map: &[IdMapLine]| -> usize {
+        let line = |l: &IdMapLine| format!("{} {} {}\n", l.inside, l.outside, l.count).len();
+        map.iter().map(line).sum()
+    };
+    let most = (1..340)
+        .take_while(|&count| root(1000, &long(count)).is_ok())
+        .last()
+        .unwrap();
+    let longest = root(1000, &long(most)).unwrap();
+    assert!(longest.len() < 340 && (4070..=4095).contains(&text(&longest)));
+    assert_eq!(
+        root(1000, &long(most + 1)),
+        Err(Error::TooManyRanges { kind: None })
+    );
 }
 
 /// xorshift64: enough for test input, and the same on every run.

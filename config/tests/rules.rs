@@ -27,13 +27,15 @@ fn chosen(
 }
 
 #[test]
-fn the_built_in_policy_confines_everybody_but_root_and_systemd_user() {
+fn the_built_in_policy_confines_every_person_and_no_service() {
     let policy = Policy::builtin();
     let cases = [
         ("alice", 1000, "sshd", "standard"),
         ("alice", 1000, "login", "standard"),
         ("alice", 1000, "", "standard"),
-        ("nobody", 65534, "su", "standard"),
+        ("nobody", 65534, "su", "none"),
+        ("www-data", 33, "cron", "none"),
+        ("first", 999, "su", "none"),
         ("last", 4_294_967_294, "su", "standard"),
         ("root", 0, "sshd", "none"),
         ("root", 0, "systemd-user", "none"),
@@ -56,6 +58,22 @@ fn the_built_in_policy_confines_everybody_but_root_and_systemd_user() {
         );
         assert_eq!(plan.matched.file, "built-in policy");
     }
+}
+
+#[test]
+fn the_account_of_a_service_is_meant_only_by_a_rule_that_names_it_or_its_group() {
+    let text = r#"
+        [[rule]]
+        users = ["postgres", "@batch"]
+        profile = "standard"
+        [[rule]]
+        services = ["cron"]
+        profile = "standard"
+    "#;
+    let profile = |name, groups: &[&'static str]| chosen(text, name, 33, "cron", groups).0;
+    assert_eq!(profile("www-data", &[]), "none");
+    assert_eq!(profile("postgres", &[]), "standard");
+    assert_eq!(profile("backup", &["batch"]), "standard");
 }
 
 #[test]
@@ -87,9 +105,9 @@ fn the_first_rule_that_matches_holds_and_the_file_comes_before_the_built_in_poli
             "staff",
             "sshd",
             &["Staff", "staffer", "sta"],
-            ("standard", 15),
+            ("standard", 16),
         ),
-        ("@staff", "sshd", &[], ("standard", 15)),
+        ("@staff", "sshd", &[], ("standard", 16)),
     ];
     for (name, service, groups, (profile, line)) in cases {
         let got = chosen(text, name, 1000, service, groups);

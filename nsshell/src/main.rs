@@ -1,16 +1,19 @@
 //! nsshell: the login shell that enters the user layer of its session and becomes the user's
 //! real shell. It reads no option of its own: what it is given is the real shell's.
 #![forbid(unsafe_code)]
+#![cfg_attr(all(target_env = "gnu", not(test)), no_main)]
 
 mod shell;
 
+use std::ffi::OsString;
 use std::io::Write;
-use std::process::ExitCode;
+use std::path::PathBuf;
 
 use nsshell_config::{Login, Plan, resolve};
 use nsshell_session::accounts::{self, SystemHost};
 use nsshell_session::enter::{self, Place};
-use nsshell_session::{Error, policy, standalone, sys};
+use nsshell_session::sys::process;
+use nsshell_session::{Error, maps, policy, standalone};
 
 use shell::Shell;
 
@@ -18,51 +21,82 @@ use shell::Shell;
 /// container tools have it; 126 and 127 are the shell's.
 const NO_SESSION: u8 = 125;
 
-fn main() -> ExitCode {
+nsshell_session::program!(run);
+
+fn run() -> u8 {
     let arguments: Vec<_> = std::env::args_os().collect();
-    match go(&arguments) {
-        Ok(status) => ExitCode::from(status),
-        Err(error) => {
-            // Nothing to be done if there is nowhere to write.
-            let _ = writeln!(std::io::stderr(), "nsshell: {error}");
-            ExitCode::from(NO_SESSION)
-        }
-    }
+    go(&arguments).unwrap_or_else(|error| {
+        // Nothing to be done if there is nowhere to write.
+        let _ = writeln!(std::io::stderr(), "nsshell: {error}");
+        NO_SESSION
+    })
 }
 
-/// Find out where we are, enter what is to be entered, become the shell.
-fn go(arguments: &[std::ffi::OsString]) -> Result<u8, Error> {
+/// Finds out where we are, enters what is to be entered, becomes the shell.
+fn go(arguments: &[OsString]) -> Result<u8, Error> {
     match enter::place()? {
         Place::HostLayer(plan) => {
             enter::user_layer()?;
-            Ok(Shell::new(&plan.shell, arguments).execute())
+            Ok(Shell::of_plan(&plan, arguments).execute())
         }
-        Place::Inside(plan) => Ok(Shell::new(&plan.shell, arguments).execute()),
+        Place::Inside(plan) => Ok(Shell::of_plan(&plan, arguments).execute()),
+        Place::Outside if standalone::inside() => Ok(again(arguments).execute()),
         Place::Outside => outside(arguments),
     }
 }
 
+/// Started again in a session of the user's own. No policy decides here any more: the id map
+/// makes the user somebody else, and root, to whom the policy has to belong, nobody. The
+/// session's own nsshell has left in $SHELL what it became.
+fn again(arguments: &[OsString]) -> Shell {
+    let found = std::env::var_os("SHELL").map(PathBuf::from);
+    let usable = found.filter(|path| path.is_absolute() && !path.ends_with("nsshell"));
+    let planned = || own_plan().map(|plan| plan.shell).ok();
+    let path = usable
+        .or_else(planned)
+        .unwrap_or_else(|| PathBuf::from("/bin/sh"));
+    Shell::new(&path, "see the variable SHELL".to_owned(), arguments)
+}
+
 /// No module has made a session. Where the policy wants one, we make what a user can.
-fn outside(arguments: &[std::ffi::OsString]) -> Result<u8, Error> {
+fn outside(arguments: &[OsString]) -> Result<u8, Error> {
     let plan = own_plan()?;
-    let shell = Shell::new(&plan.shell, arguments);
+    let shell = Shell::of_plan(&plan, arguments);
+    // The module has told that the policy leaves this very login alone: a rule may name its
+    // service, which cannot be known here.
+    let left_alone = std::env::var_os(standalone::VARIABLE).is_some_and(|name| name == "none");
     match &plan.session {
-        // The module has told that the policy leaves this very login alone: a rule may name
-        // its service, which cannot be known here.
-        _ if std::env::var_os(standalone::VARIABLE).is_some_and(|name| name == "none") => {
-            Ok(shell.execute())
+        Some(session) if !left_alone => {
+            let interactive = shell.is_interactive();
+            let enter = |variables: &[_]| shell.with(variables).execute();
+            standalone::run(&plan, session, interactive, enter).map(process::end_as)
         }
-        None => Ok(shell.execute()),
-        Some(_) if standalone::inside() => Ok(shell.execute()),
-        Some(session) => standalone::run(&plan, session, |name| {
-            shell.with(standalone::VARIABLE, name).execute()
-        }),
+        _ => Ok(shell.execute()),
     }
 }
 
 fn own_plan() -> Result<Plan, Error> {
-    let account = accounts::by_uid(sys::process::real_uid())?;
+    let mut account = accounts::by_uid(process::real_uid())?;
+    // The group to be mapped is the one that the user is in, which newgrp(1) may have changed.
+    let login_group = account.gid;
+    account.gid = process::real_gid();
     let policy = policy::load(None)?;
-    let login = Login { service: "nsshell".to_owned(), ..Login::default() };
-    Ok(resolve(&policy, &login, &account, &SystemHost::new())?)
+    let login = Login {
+        service: "nsshell".to_owned(),
+        ..Login::default()
+    };
+    let plan = resolve(&policy, &login, &account, &SystemHost::new())?;
+    let maps = plan
+        .session
+        .as_ref()
+        .and_then(|session| session.id_maps.as_ref());
+    if account.gid != login_group && maps.is_some_and(|maps| !maps::own_id_only(maps)) {
+        return Err(Error::NotAsPlanned(format!(
+            "this shell is in group {}, but newuidmap maps subordinate ids only for who is in \
+             their group of the user database, {login_group}; leave the shell that newgrp or sg \
+             has started",
+            account.gid
+        )));
+    }
+    Ok(plan)
 }

@@ -21,8 +21,11 @@ pub struct BadArgument(String);
 impl fmt::Display for BadArgument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(argument) = self;
-        write!(f, "pam_nsshell.so does not take the argument \"{argument}\"; it takes config=PATH \
-            with an absolute path, and debug")
+        write!(
+            f,
+            "pam_nsshell.so does not take the argument \"{argument}\"; it takes config=PATH \
+            with an absolute path, and debug"
+        )
     }
 }
 
@@ -51,14 +54,27 @@ mod tests {
 
     #[test]
     fn both_arguments_are_understood_in_any_order() {
-        let wanted = Arguments { config: b"/etc/x.toml".to_vec(), debug: true };
-        assert_eq!(Arguments::parse(&[c"debug", c"config=/etc/x.toml"]), Ok(wanted));
+        let wanted = Arguments {
+            config: b"/etc/x.toml".to_vec(),
+            debug: true,
+        };
+        assert_eq!(
+            Arguments::parse(&[c"debug", c"config=/etc/x.toml"]),
+            Ok(wanted)
+        );
         assert_eq!(Arguments::parse(&[]), Ok(Arguments::default()));
     }
 
     #[test]
     fn an_unknown_argument_or_a_relative_path_is_refused_by_name() {
-        for bad in [c"debg", c"config=x.toml", c"config", c"config=", c"DEBUG", c""] {
+        for bad in [
+            c"debg",
+            c"config=x.toml",
+            c"config",
+            c"config=",
+            c"DEBUG",
+            c"",
+        ] {
             let told = Arguments::parse(&[bad]).map_err(|bad| bad.to_string());
             let name = bad.to_string_lossy();
             assert!(told.is_err_and(|line| line.contains(&*name)), "{name}");

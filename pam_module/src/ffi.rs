@@ -41,7 +41,13 @@ pub fn log(handle: &PamHandle, priority: Priority, line: &str) {
         Priority::Info => LOG_INFO,
         Priority::Debug => LOG_DEBUG,
     };
-    let line = CString::new(line.replace('\0', "\\0")).unwrap_or_default();
+    // Whatever went into the line, and whoever it came from: it stays one line, and does
+    // nothing to the terminal of whoever reads it.
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    let line = CString::new(line.chars().map(escape).collect::<String>()).unwrap_or_default();
     // SAFETY: the handle is libpam's own; the format takes exactly one string.
     unsafe { pam_syslog(handle, priority, c"%s".as_ptr(), line.as_ptr()) };
 }
@@ -49,14 +55,18 @@ pub fn log(handle: &PamHandle, priority: Priority, line: &str) {
 /// Sets `NAME=value` in the PAM environment, or with `NAME` alone removes it
 /// (pam_putenv(3)). False if libpam refuses.
 pub fn put_environment(handle: &mut PamHandle, pair: &str) -> bool {
-    let Ok(pair) = CString::new(pair) else { return false };
+    let Ok(pair) = CString::new(pair) else {
+        return false;
+    };
     // SAFETY: the handle is libpam's own; libpam copies the string.
     unsafe { pam_putenv(handle, pair.as_ptr()) == 0 }
 }
 
 /// Whether the PAM environment has a variable of this name (pam_getenv(3)).
 pub fn has_environment(handle: &mut PamHandle, name: &str) -> bool {
-    let Ok(name) = CString::new(name) else { return false };
+    let Ok(name) = CString::new(name) else {
+        return false;
+    };
     // SAFETY: the handle is libpam's own; the result is only compared.
     unsafe { !pam_getenv(handle, name.as_ptr()).is_null() }
 }

@@ -45,6 +45,10 @@ struct Open {
 
 impl PamHooks for Module {
     fn acct_mgmt(handle: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
+        if !caller::may_confine() {
+            // A screen locker, run by the user who is logged in: it lets nobody in.
+            return PamResultCode::PAM_IGNORE;
+        }
         guarded(handle, |handle| account(handle, &args, flags))
     }
 
@@ -67,7 +71,10 @@ struct Refusal {
 
 impl Refusal {
     fn fault(line: impl ToString) -> Self {
-        Self { line: line.to_string(), code: PamResultCode::PAM_SYSTEM_ERR }
+        Self {
+            line: line.to_string(),
+            code: PamResultCode::PAM_SYSTEM_ERR,
+        }
     }
 }
 
@@ -75,11 +82,17 @@ impl Refusal {
 fn account(handle: &mut PamHandle, args: &[&CStr], flags: PamFlag) -> PamResultCode {
     let decide = |handle: &mut PamHandle| {
         let arguments = Arguments::parse(args).map_err(Refusal::fault)?;
-        match ask(handle, Verb::Account, &arguments)? {
+        let answer = match ask(handle, Verb::Account, &arguments) {
+            // Said, once, when the session is opened.
+            Err(_) if is_root(handle) => return Ok(()),
+            answer => answer?,
+        };
+        match answer {
             Answer::Reply(Reply::Allowed | Reply::Unconfined { .. }) => Ok(()),
-            Answer::Reply(Reply::Refused(line)) => {
-                Err(Refusal { line, code: PamResultCode::PAM_PERM_DENIED })
-            }
+            Answer::Reply(Reply::Refused(line)) => Err(Refusal {
+                line,
+                code: PamResultCode::PAM_PERM_DENIED,
+            }),
             _ => Err(Refusal::fault("session-init answered another question")),
         }
     };
@@ -95,9 +108,15 @@ fn open(handle: &mut PamHandle, args: &[&CStr], flags: PamFlag) -> PamResultCode
             log(handle, Priority::Warning, line);
             return Ok(());
         }
-        match ask(handle, Verb::Open, &arguments)? {
-            Answer::Reply(Reply::Unconfined { profile }) => {
-                unconfined(handle, &profile, &arguments)
+        let answer = match ask(handle, Verb::Open, &arguments) {
+            Err(refusal) if is_root(handle) => {
+                return unconfined(handle, "none", &refusal.line, &arguments);
+            }
+            answer => answer?,
+        };
+        match answer {
+            Answer::Reply(Reply::Unconfined { profile, warning }) => {
+                unconfined(handle, &profile, &warning, &arguments)
             }
             Answer::Reply(Reply::Refused(line)) => Err(Refusal::fault(line)),
             Answer::Session(session) => confine(handle, session),
@@ -121,7 +140,11 @@ fn close(handle: &mut PamHandle) -> PamResultCode {
         log(handle, Priority::Error, &format!("session {name}: {error}"));
         return PamResultCode::PAM_SYSTEM_ERR;
     }
-    log(handle, Priority::Info, &format!("session {name} closed for {}", user(handle)));
+    log(
+        handle,
+        Priority::Info,
+        &format!("session {name} closed for {}", user(handle)),
+    );
     PamResultCode::PAM_SUCCESS
 }
 
@@ -137,12 +160,25 @@ fn take(handle: &PamHandle) -> Option<Open> {
 fn unconfined(
     handle: &mut PamHandle,
     profile: &str,
+    warning: &str,
     arguments: &Arguments,
 ) -> Result<(), Refusal> {
     put(handle, "NSSHELL_SESSION=none")?;
     put(handle, &format!("NSSHELL_PROFILE={profile}"))?;
+    // The account phase says nothing of it: one failure, one line.
+    if !warning.is_empty() {
+        let line = format!(
+            "session of {} left unconfined without a policy: {warning}",
+            user(handle)
+        );
+        log(handle, Priority::Error, &line);
+    }
     if arguments.debug {
-        log(handle, Priority::Debug, &format!("{}: profile {profile} leaves it unconfined", user(handle)));
+        log(
+            handle,
+            Priority::Debug,
+            &format!("{}: profile {profile} leaves it unconfined", user(handle)),
+        );
     }
     Ok(())
 }
@@ -163,7 +199,9 @@ fn confine(handle: &mut PamHandle, session: Session) -> Result<(), Refusal> {
     }
     let open = Open { session, variables };
     if !ffi::keep(handle, Slot(RefCell::new(Some(open)))) {
-        return Err(Refusal::fault("libpam cannot keep the session's data; is memory short?"));
+        return Err(Refusal::fault(
+            "libpam cannot keep the session's data; is memory short?",
+        ));
     }
     let slot = ffi::data::<Slot>(handle).map(|slot| slot.0.borrow());
     match slot.as_deref() {
@@ -171,7 +209,10 @@ fn confine(handle: &mut PamHandle, session: Session) -> Result<(), Refusal> {
         _ => return Err(Refusal::fault("libpam has lost the session's data")),
     }
     let (session, profile) = (made.session, made.profile);
-    let line = format!("session {session} opened for {}, profile {profile}", user(handle));
+    let line = format!(
+        "session {session} opened for {}, profile {profile}",
+        user(handle)
+    );
     log(handle, Priority::Info, &line);
     Ok(())
 }
@@ -180,7 +221,9 @@ fn put(handle: &mut PamHandle, pair: &str) -> Result<(), Refusal> {
     if ffi::put_environment(handle, pair) {
         return Ok(());
     }
-    Err(Refusal::fault("libpam cannot set a variable; is memory short?"))
+    Err(Refusal::fault(
+        "libpam cannot set a variable; is memory short?",
+    ))
 }
 
 fn ask(handle: &PamHandle, verb: Verb, arguments: &Arguments) -> Result<Answer, Refusal> {
@@ -209,11 +252,17 @@ fn finish(
     what: &str,
     act: impl FnOnce(&mut PamHandle) -> Result<(), Refusal>,
 ) -> PamResultCode {
-    let Err(refusal) = act(handle) else { return PamResultCode::PAM_SUCCESS };
+    let Err(refusal) = act(handle) else {
+        return PamResultCode::PAM_SUCCESS;
+    };
     if let Some(open) = take(handle) {
         open.session.give_up();
     }
-    log(handle, Priority::Error, &format!("{what} of {} refused: {}", user(handle), refusal.line));
+    log(
+        handle,
+        Priority::Error,
+        &format!("{what} of {} refused: {}", user(handle), refusal.line),
+    );
     if flags & PAM_SILENT == 0
         && let Ok(Some(conversation)) = handle.get_item::<Conv>()
     {
@@ -223,6 +272,12 @@ fn finish(
         let _ = conversation.send(PAM_ERROR_MSG, sentence);
     }
     refusal.code
+}
+
+/// Whether it is root who logs in. Without session-init nobody is told what the policy says,
+/// and nobody but root can put it back: a package half removed must not lock root out.
+fn is_root(handle: &PamHandle) -> bool {
+    matches!(handle.get_item::<User>(), Ok(Some(user)) if user.0 == c"root")
 }
 
 /// PAM_USER, fit for a line of the log.

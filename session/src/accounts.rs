@@ -43,7 +43,10 @@ fn found(asked: &str, answer: nix::Result<Option<User>>) -> Result<Account, Erro
         Ok(None) => Err(Error::NoSuchUser(asked.to_owned())),
         Err(errno) => {
             let errno = Errno::from_raw_os_error(errno as i32);
-            Err(Error::system(format!("cannot look up user \"{}\"", asked.escape_debug()), errno))
+            Err(Error::system(
+                format!("cannot look up user \"{}\"", asked.escape_debug()),
+                errno,
+            ))
         }
     }
 }
@@ -61,7 +64,9 @@ pub fn all() -> Result<Vec<Account>, Error> {
     let mut accounts = Vec::with_capacity(users.len());
     for user in users {
         // No login has a name that is no UTF-8; see the helper.
-        let Ok(name) = String::from_utf8(user.name) else { continue };
+        let Ok(name) = String::from_utf8(user.name) else {
+            continue;
+        };
         if seen.insert(name.clone()) {
             let path = |bytes: Vec<u8>| std::path::PathBuf::from(OsString::from_vec(bytes));
             accounts.push(Account {
@@ -86,7 +91,9 @@ impl SystemHost {
     /// This host, which has ten seconds to answer.
     #[must_use]
     pub fn new() -> Self {
-        Self { deadline: Instant::now() + Duration::from_secs(10) }
+        Self {
+            deadline: Instant::now() + Duration::from_secs(10),
+        }
     }
 }
 
@@ -98,19 +105,28 @@ impl Default for SystemHost {
 
 impl Host for SystemHost {
     fn groups(&self, account: &Account) -> Result<Vec<String>, nsshell_config::Error> {
-        let failed = |errno: nix::Error| host_error("cannot look up the user's groups", errno as i32);
+        let failed =
+            |errno: nix::Error| host_error("cannot look up the user's groups", errno as i32);
         let name = CString::new(account.name.as_bytes())
             .map_err(|_| host_error("the user's name has a NUL", Errno::INVAL.raw_os_error()))?;
         let ids = nix::unistd::getgrouplist(&name, Gid::from_raw(account.gid)).map_err(failed)?;
         // A group without a name cannot be meant by a rule.
-        let names = ids.into_iter().map(|id| Group::from_gid(id).map(|group| group.map(|g| g.name)));
-        names.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(failed)
+        let names = ids
+            .into_iter()
+            .map(|id| Group::from_gid(id).map(|group| group.map(|g| g.name)));
+        names
+            .filter_map(Result::transpose)
+            .collect::<Result<_, _>>()
+            .map_err(failed)
     }
 
     fn primary_group(&self, account: &Account) -> Result<String, nsshell_config::Error> {
         match Group::from_gid(Gid::from_raw(account.gid)) {
             Ok(group) => Ok(group.map_or_else(|| account.gid.to_string(), |group| group.name)),
-            Err(errno) => Err(host_error("cannot look up the user's primary group", errno as i32)),
+            Err(errno) => Err(host_error(
+                "cannot look up the user's primary group",
+                errno as i32,
+            )),
         }
     }
 
@@ -123,7 +139,10 @@ impl Host for SystemHost {
     }
 
     fn hostname(&self) -> Result<String, nsshell_config::Error> {
-        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let name = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
         Ok(name)
     }
 }
@@ -149,7 +168,10 @@ impl SystemHost {
             Err(Error::Program { said, .. }) if said.contains("Error fetching ranges") => {
                 Ok(Vec::new())
             }
-            Err(error) => Err(nsshell_config::Error::Host { what: error.to_string(), errno: None }),
+            Err(error) => Err(nsshell_config::Error::Host {
+                what: error.to_string(),
+                errno: None,
+            }),
         }
     }
 }
@@ -162,11 +184,17 @@ pub(crate) fn read_if_there(path: &str) -> Result<String, nsshell_config::Error>
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(error) => {
             let what = format!("cannot read {path}");
-            Err(nsshell_config::Error::Host { what, errno: error.raw_os_error() })
+            Err(nsshell_config::Error::Host {
+                what,
+                errno: error.raw_os_error(),
+            })
         }
     }
 }
 
 fn host_error(what: &str, errno: i32) -> nsshell_config::Error {
-    nsshell_config::Error::Host { what: what.to_owned(), errno: Some(errno) }
+    nsshell_config::Error::Host {
+        what: what.to_owned(),
+        errno: Some(errno),
+    }
 }

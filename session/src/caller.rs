@@ -9,8 +9,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::error::Error;
 use crate::RECORDS;
+use crate::error::Error;
 use crate::protocol::{Confined, Reply, Request};
 use crate::sys::fd::{self, Identity, Kept};
 use crate::sys::process::{self, Child, Ended};
@@ -27,6 +27,12 @@ pub const HELPER: &CStr = match CStr::from_bytes_with_nul(
 /// How long the helper may take in all. A plan's own `timeout` is shorter (60 s at the most);
 /// this is for what comes before there is a plan: a user database that does not answer.
 const LIMIT: Duration = Duration::from_secs(75);
+
+/// Whether this process can ask for a session at all: root's only.
+#[must_use]
+pub fn may_confine() -> bool {
+    process::effective_uid() == 0
+}
 
 /// What the helper answered, with the descriptors of a session if one was made.
 pub enum Answer {
@@ -65,7 +71,10 @@ fn hear(from: &OwnedFd, helper: &Child, deadline: Instant) -> Result<Answer, Err
     let (message, fds) = match socket::receive(from, deadline) {
         Err(Errno::TIMEDOUT) => {
             let what = "session-init (is the user database slow to answer?)".to_owned();
-            return Err(Error::TooSlow { what, limit: LIMIT.as_secs() });
+            return Err(Error::TooSlow {
+                what,
+                limit: LIMIT.as_secs(),
+            });
         }
         other => other.map_err(|errno| Error::system("cannot hear session-init", errno))?,
     };
@@ -76,11 +85,15 @@ fn hear(from: &OwnedFd, helper: &Child, deadline: Instant) -> Result<Answer, Err
     match Reply::decode(&message)? {
         Reply::NotExecuted(Errno::NOENT) => {
             let remedy = "install nsshell again, all of its parts with the same PREFIX";
-            Err(Error::Missing { program: program(), remedy })
+            Err(Error::Missing {
+                program: program(),
+                remedy,
+            })
         }
-        Reply::NotExecuted(errno) => {
-            Err(Error::system(format!("cannot execute {}", program()), errno))
-        }
+        Reply::NotExecuted(errno) => Err(Error::system(
+            format!("cannot execute {}", program()),
+            errno,
+        )),
         Reply::Confined(confined) => Ok(Answer::Session(Session::new(confined, fds)?)),
         reply => Ok(Answer::Reply(reply)),
     }
@@ -96,7 +109,11 @@ fn died(helper: &Child) -> Error {
         _ => "no answer".to_owned(),
     };
     let program = HELPER.to_string_lossy().into_owned();
-    Error::Program { program, ended, said: "it ended before it answered".to_owned() }
+    Error::Program {
+        program,
+        ended,
+        said: "it ended before it answered".to_owned(),
+    }
 }
 
 fn soon() -> Instant {
@@ -124,7 +141,11 @@ impl Session {
         Ok(Self {
             init: Kept::new(init).map_err(cannot)?,
             lease: Kept::new(lease).map_err(cannot)?,
-            before: before.into_iter().map(Kept::new).collect::<Result<_, _>>().map_err(cannot)?,
+            before: before
+                .into_iter()
+                .map(Kept::new)
+                .collect::<Result<_, _>>()
+                .map_err(cannot)?,
             directory: working_directory(),
             made,
         })
@@ -133,20 +154,32 @@ impl Session {
     /// Moves the application into the session: all of it or, on an error, none.
     ///
     /// # Errors
-    /// The kernel refuses: the application has threads, or init has ended since.
+    /// The application has threads; the kernel refuses; init has ended since.
     pub fn enter(&self) -> Result<(), Error> {
-        let init = self.init.get().ok_or(Error::Protocol("the session's descriptors are gone"))?;
+        // The kernel would not stop us: setns(2) with several kinds at once moves the calling
+        // thread alone, and takes the root and working directory of all of them along.
+        if process::has_threads() {
+            return Err(Error::NotAsPlanned(
+                "the application has threads, and such a process cannot be moved as a whole; \
+                 leave this service unconfined by a rule"
+                    .to_owned(),
+            ));
+        }
+        let init = self
+            .init
+            .get()
+            .ok_or(Error::Protocol("the session's descriptors are gone"))?;
         ns::join(init, self.made.kinds).map_err(|errno| {
             let advice = match errno {
-                Errno::INVAL | Errno::USERS => {
-                    "an application with threads, or that shares its working directory with \
-                     another process, cannot be moved: leave this service unconfined by a rule"
-                }
-                Errno::SRCH => "its init has ended; is there memory enough?",
+                Errno::SRCH => "its init has ended",
                 _ => "",
             };
             let doing = "cannot enter the session".to_owned();
-            Error::System { doing, errno, advice: advice.to_owned() }
+            Error::System {
+                doing,
+                errno,
+                advice: advice.to_owned(),
+            }
         })?;
         self.go_back_to_directory();
         Ok(())
@@ -177,15 +210,15 @@ impl Session {
     /// Hanging up, and not only closing: a child of the application (sshd's process for the
     /// connection) may hold a copy of the descriptor.
     pub fn give_up(&self) {
-        if let Some(lease) = self.lease.get() {
-            // ENOTCONN: init has ended by itself.
-            let _ = socket::hang_up(lease);
-        }
-        // An init that was killed could not remove its record.
-        let now = Some(Instant::now());
-        if let Some(init) = self.init.get()
-            && socket::readable(init, now) == Ok(true)
-        {
+        let Some(lease) = self.lease.get() else {
+            return;
+        };
+        // Init's end is closed: it was killed, and could not remove its record. Its pidfd would
+        // tell too late: that waits for the application to reap what it has in the session.
+        let killed = socket::readable(lease, Some(Instant::now())) == Ok(true);
+        // ENOTCONN: init has ended by itself.
+        let _ = socket::hang_up(lease);
+        if killed {
             fd::remove_file(&Path::new(RECORDS).join(&self.made.session));
         }
     }
@@ -194,7 +227,9 @@ impl Session {
     /// the same name is taken again only if it is the very same directory: no link that a
     /// user has put there since, and no private /tmp, can bring root elsewhere.
     fn go_back_to_directory(&self) {
-        let Some((path, identity)) = &self.directory else { return };
+        let Some((path, identity)) = &self.directory else {
+            return;
+        };
         if let Ok(place) = fd::open_place(path)
             && fd::identity(&place) == Ok(*identity)
         {

@@ -37,7 +37,8 @@ pub fn place() -> Result<Place, Error> {
         file => File::from(file.map_err(cannot)?),
     };
     let owner = fd::owner(&file).map_err(cannot)?;
-    let mut text = Vec::new();
+    // Room for all of it but the longest, so that it is read at once.
+    let mut text = Vec::with_capacity(16 << 10);
     file.take(1 << 20)
         .read_to_end(&mut text)
         .map_err(|error| cannot(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
@@ -45,8 +46,16 @@ pub fn place() -> Result<Place, Error> {
         .map_err(|_| Error::Protocol("the session's plan is of another version"))?;
     // The plan is the host's root's. No user namespace of a session maps that id, so it reads
     // as 0 in the host layer alone, and as "nobody" in the user layer and beneath.
-    let enter = owner == 0 && plan.session.as_ref().is_some_and(|s| s.has(Namespace::User));
-    Ok(if enter { Place::HostLayer(plan) } else { Place::Inside(plan) })
+    let enter = owner == 0
+        && plan
+            .session
+            .as_ref()
+            .is_some_and(|s| s.has(Namespace::User));
+    Ok(if enter {
+        Place::HostLayer(plan)
+    } else {
+        Place::Inside(plan)
+    })
 }
 
 /// Enters the user layer: the user namespace, and a mount namespace of the caller's own in
@@ -57,8 +66,9 @@ pub fn place() -> Result<Place, Error> {
 pub fn user_layer() -> Result<(), Error> {
     let cannot = |errno| Error::system("cannot enter the session's user namespace", errno);
     ns::join_one(user_namespace()?).map_err(cannot)?;
-    process::unshare(Kinds::MOUNT)
-        .map_err(|errno| Error::namespaces("cannot make a mount namespace of the user's own", errno))
+    process::unshare(Kinds::MOUNT).map_err(|errno| {
+        Error::namespaces("cannot make a mount namespace of the user's own", errno)
+    })
 }
 
 fn user_namespace() -> Result<std::os::fd::OwnedFd, Error> {

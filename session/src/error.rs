@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::path::PathBuf;
+#[cfg(feature = "engine")]
+use std::time::{Duration, Instant};
 
 use crate::sys::Errno;
 
@@ -76,7 +78,24 @@ pub enum Error {
 impl Error {
     /// A failed system call with no advice.
     pub fn system(doing: impl Into<String>, errno: Errno) -> Self {
-        Self::System { doing: doing.into(), errno, advice: String::new() }
+        Self::System {
+            doing: doing.into(),
+            errno,
+            advice: String::new(),
+        }
+    }
+
+    /// Something that has run since `started` without an end, as long as it was allowed to.
+    #[cfg(feature = "engine")]
+    pub(crate) fn too_slow(what: &str, started: Instant) -> Self {
+        // To the nearest second: it had a moment less than the limit that the profile names.
+        let limit = (started.elapsed() + Duration::from_millis(500))
+            .as_secs()
+            .max(1);
+        Self::TooSlow {
+            what: what.to_owned(),
+            limit,
+        }
     }
 
     /// A failed making of namespaces, with the advice that its errno suggests.
@@ -100,16 +119,28 @@ impl Error {
             }
             _ => "",
         };
-        Self::System { doing: doing.into(), errno, advice: advice.to_owned() }
+        Self::System {
+            doing: doing.into(),
+            errno,
+            advice: advice.to_owned(),
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::System { doing, errno, advice } => {
+            Self::System {
+                doing,
+                errno,
+                advice,
+            } => {
                 write!(f, "{doing}: {}", describe(*errno))?;
-                if advice.is_empty() { Ok(()) } else { write!(f, "; {advice}") }
+                if advice.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, "; {advice}")
+                }
             }
             #[cfg(feature = "engine")]
             Self::Policy(error) => write!(f, "{error}"),
@@ -121,28 +152,57 @@ impl fmt::Display for Error {
                 path.display()
             ),
             Self::NoSuchUser(name) => {
-                write!(f, "user \"{}\" is not in the user database", name.escape_debug())
+                write!(
+                    f,
+                    "user \"{}\" is not in the user database",
+                    name.escape_debug()
+                )
             }
-            Self::WrongShell { user, shell, wanted, profile } => write!(
-                f,
-                "the login shell of {user} is {}, but profile \"{profile}\" has a user namespace, \
-                 which only {} enters; run `usermod --shell {} {user}`, or set require_nsshell = \
-                 false in the profile",
-                shell.display(),
-                wanted.display(),
-                wanted.display()
-            ),
+            Self::WrongShell {
+                user,
+                shell,
+                wanted,
+                profile,
+            } => {
+                let (shell, wanted) = (shell.display(), wanted.display());
+                write!(
+                    f,
+                    "the login shell of {user} is {shell}, but profile \"{profile}\" has a user \
+                     namespace, which only {wanted} enters; "
+                )?;
+                let name = shell.to_string();
+                if name.ends_with("nologin") || name.ends_with("false") {
+                    // That shell is there on purpose.
+                    return write!(f, "leave this account unconfined by a rule");
+                }
+                write!(
+                    f,
+                    "run `usermod --shell {wanted} {user}`, or set require_nsshell = false in the \
+                     profile"
+                )
+            }
             Self::Missing { program, remedy } => write!(f, "{program} is missing; {remedy}"),
-            Self::Program { program, ended, said } => {
+            Self::Program {
+                program,
+                ended,
+                said,
+            } => {
                 write!(f, "{program} failed with {ended}")?;
-                if said.is_empty() { Ok(()) } else { write!(f, ": {said}") }
+                if said.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, ": {said}")
+                }
             }
             Self::TooSlow { what, limit } => {
                 write!(f, "{what} did not finish within {limit} s and was ended")
             }
             Self::NotAsPlanned(what) => write!(f, "{what}"),
-            Self::Protocol(what) => write!(f, "the parts of nsshell do not fit together: {what}; \
-                 are they all of one version?"),
+            Self::Protocol(what) => write!(
+                f,
+                "the parts of nsshell do not fit together: {what}; \
+                 are they all of one version?"
+            ),
             Self::Said(sentence) => write!(f, "{sentence}"),
         }
     }
@@ -171,8 +231,17 @@ fn describe(errno: Errno) -> String {
 pub fn one_line(text: &[u8]) -> String {
     const LONGEST: usize = 300;
     let text = String::from_utf8_lossy(text);
-    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let mut line: String = last.trim().chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    let last = text
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
+    let mut line: String = last
+        .trim()
+        .chars()
+        .take(LONGEST)
+        .flat_map(char::escape_debug)
+        .collect();
     // escape_debug also escapes quotes, which read better bare.
     line = line.replace("\\'", "'").replace("\\\"", "\"");
     line

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use nsshell_config::{Account, Login, Plan, SessionPlan, resolve};
+use nsshell_config::{Account, Login, NONE, Plan, Policy, SessionPlan, left_alone, resolve};
 
 use crate::accounts::{self, SystemHost};
 use crate::error::Error;
@@ -14,7 +14,8 @@ use crate::protocol::{Confined, Reply, Request, Verb};
 use crate::record::{self, Reserved};
 use crate::sys::process::{self, Child};
 use crate::sys::{Errno, fd, ns, signal, socket};
-use crate::{NSSHELL, init, layer, policy, user_namespace};
+use crate::user_namespace::Maker;
+use crate::{NSSHELL, init, layer, policy};
 
 /// How long the module may take to send its request: it is sent before the helper is started.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
@@ -26,10 +27,12 @@ const HOLDER: i32 = 4;
 /// Answers the module's one question. The status is 0 if the answer could be given.
 #[must_use]
 pub fn run() -> i32 {
-    let Ok((module, holder)) = become_helper() else { return 2 };
+    let Ok((module, holder)) = become_helper() else {
+        return 2;
+    };
     let (reply, fds) = match answer(&module, &holder) {
         Ok((reply, made)) => (reply, made),
-        Err(error) => (Reply::Refused(error.to_string()), None),
+        Err(error) => (Reply::Refused(sentence(&error)), None),
     };
     let fds: Vec<_> = fds.iter().flat_map(Made::descriptors).collect();
     // If nobody listens any more, the lease is dropped with this process.
@@ -43,6 +46,9 @@ fn become_helper() -> Result<(OwnedFd, OwnedFd), Errno> {
     process::set_dumpable(false)?;
     process::become_user(0, 0, &[])?;
     process::die_with_parent(true)?;
+    // Out of the application's process group: what the terminal sends to that one is not for
+    // the helper, nor for the session's init.
+    process::new_session()?;
     process::reset_limits();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     rustix::process::chdir("/")?;
@@ -66,33 +72,66 @@ fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), E
     let (message, _) = socket::receive(module, Instant::now() + REQUEST_LIMIT)
         .map_err(|errno| Error::system("no request from the PAM module", errno))?;
     let request = Request::decode(&message)?;
-    let plan = plan(&request)?;
+    let (login, account) = (login(&request), account(&request)?);
+    // Before the policy is read: the maker is a copy of us that the user may look into.
+    let maker = match request.verb {
+        Verb::Open if !left_alone(&login, &account) => Some(Maker::start(&account)?),
+        _ => None,
+    };
+    let policy = match load(&request) {
+        // With a policy that cannot be used, nobody else gets in to mend it.
+        Err(error) if account.uid == 0 => {
+            let reply = Reply::Unconfined {
+                profile: NONE.to_owned(),
+                warning: sentence(&error),
+            };
+            return Ok((reply, None));
+        }
+        policy => policy?,
+    };
+    let plan = resolve(&policy, &login, &account, &SystemHost::new())?;
     match (request.verb, &plan.session) {
         (Verb::Account, _) => allow(&plan).map(|reply| (reply, None)),
-        (Verb::Open, None) => Ok((Reply::Unconfined { profile: plan.profile }, None)),
+        (Verb::Open, None) => Ok((
+            Reply::Unconfined {
+                profile: plan.profile,
+                warning: String::new(),
+            },
+            None,
+        )),
         (Verb::Open, Some(session)) => {
-            let (reply, made) = open(&plan, session, holder)?;
+            let (reply, made) = open(&plan, session, maker, holder)?;
             Ok((reply, Some(made)))
         }
     }
 }
 
-/// What the policy has for this login.
-fn plan(request: &Request) -> Result<Plan, Error> {
+/// The error's sentence, cut so that it fits a message whatever a policy has put into it.
+fn sentence(error: &Error) -> String {
+    const LONGEST: usize = 1000;
+    error.to_string().chars().take(LONGEST).collect()
+}
+
+fn login(request: &Request) -> Login {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let some = |bytes: &[u8]| (!bytes.is_empty()).then(|| text(bytes));
-    // Not lossy: a name that is no UTF-8 must not become another one.
-    let user = std::str::from_utf8(&request.user)
-        .map_err(|_| Error::NoSuchUser(text(&request.user)))?;
-    let account = accounts::by_name(user)?;
-    let config = Path::new(OsStr::from_bytes(&request.config));
-    let policy = policy::load((!request.config.is_empty()).then_some(config))?;
-    let login = Login {
+    Login {
         service: text(&request.service),
         tty: some(&request.tty),
         rhost: some(&request.rhost),
-    };
-    Ok(resolve(&policy, &login, &account, &SystemHost::new())?)
+    }
+}
+
+fn account(request: &Request) -> Result<Account, Error> {
+    // Not lossy: a name that is no UTF-8 must not become another one.
+    let name = std::str::from_utf8(&request.user)
+        .map_err(|_| Error::NoSuchUser(String::from_utf8_lossy(&request.user).into_owned()))?;
+    accounts::by_name(name)
+}
+
+fn load(request: &Request) -> Result<Policy, Error> {
+    let config = Path::new(OsStr::from_bytes(&request.config));
+    policy::load((!request.config.is_empty()).then_some(config))
 }
 
 /// Whether the account can have the session that is planned for it: only nsshell enters the
@@ -112,14 +151,23 @@ fn allow(plan: &Plan) -> Result<Reply, Error> {
 /// By path, or by any other path to the same file: /bin is /usr/bin on many hosts.
 fn is_nsshell(account: &Account) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let same = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    let same = |path: &Path| {
+        std::fs::metadata(path)
+            .map(|file| (file.dev(), file.ino()))
+            .ok()
+    };
     let nsshell = Path::new(NSSHELL);
     account.shell == nsshell
         || same(&account.shell).is_some_and(|shell| Some(shell) == same(nsshell))
 }
 
 /// Makes the session: init builds the host layer while the user namespace is made here.
-fn open(plan: &Plan, session: &SessionPlan, holder: &OwnedFd) -> Result<(Reply, Made), Error> {
+fn open(
+    plan: &Plan,
+    session: &SessionPlan,
+    maker: Option<Maker>,
+    holder: &OwnedFd,
+) -> Result<(Reply, Made), Error> {
     let deadline = Instant::now() + Duration::from_secs(u64::from(session.timeout));
     refuse_chroot()?;
     let record = record::reserve()?;
@@ -135,7 +183,15 @@ fn open(plan: &Plan, session: &SessionPlan, holder: &OwnedFd) -> Result<(Reply, 
         holder,
         record: &record,
     })?;
-    match finish(plan, session, &record, &init, &to_init, deadline) {
+    let made = Making {
+        plan,
+        session,
+        record: &record,
+        init: &init,
+        to_init: &to_init,
+        deadline,
+    };
+    match finish(&made, maker) {
         Ok(reply) => Ok((reply, Made { init, lease })),
         Err(error) => {
             // It would end by itself, since nobody has its lease; but not if it hangs.
@@ -146,21 +202,34 @@ fn open(plan: &Plan, session: &SessionPlan, holder: &OwnedFd) -> Result<(Reply, 
     }
 }
 
-/// What needs a running init: its user namespace, its word that it is ready, its record.
-fn finish(
-    plan: &Plan,
-    session: &SessionPlan,
-    record: &Reserved,
-    init: &Child,
-    to_init: &OwnedFd,
+/// A session whose init is running.
+struct Making<'a> {
+    plan: &'a Plan,
+    session: &'a SessionPlan,
+    record: &'a Reserved,
+    init: &'a Child,
+    to_init: &'a OwnedFd,
     deadline: Instant,
-) -> Result<Reply, Error> {
+}
+
+/// What needs a running init: its user namespace, its word that it is ready, its record.
+fn finish(making: &Making<'_>, maker: Option<Maker>) -> Result<Reply, Error> {
+    let Making {
+        plan,
+        session,
+        record,
+        init,
+        to_init,
+        deadline,
+    } = *making;
     if let Some(maps) = &session.id_maps {
-        let namespace = user_namespace::make(&plan.account, maps, deadline)?;
+        // A login that is left alone by default, and that a rule confines, has none yet.
+        let maker = maker.map_or_else(|| Maker::start(&plan.account), Ok)?;
+        let namespace = maker.finish(&plan.account, maps, deadline)?;
         // If init has failed meanwhile, its own word says why.
         let _ = socket::send(to_init, b"user", &[namespace.as_fd()]);
     }
-    hear_ready(to_init, init, session)?;
+    hear_ready(making)?;
     record.publish(plan, init.pid)?;
     let runtime = layer::runtime_dir(plan);
     Ok(Reply::Confined(Confined {
@@ -174,19 +243,28 @@ fn finish(
     }))
 }
 
-fn hear_ready(from: &OwnedFd, init: &Child, session: &SessionPlan) -> Result<(), Error> {
+fn hear_ready(making: &Making<'_>) -> Result<(), Error> {
+    let what = "the session's init";
     // A little longer than init itself waits, so that its reason arrives.
-    let limit = u64::from(session.timeout) + 1;
-    match socket::receive(from, Instant::now() + Duration::from_secs(limit)) {
-        Err(Errno::TIMEDOUT) => Err(Error::TooSlow { what: "the session's init".into(), limit }),
+    match socket::receive(making.to_init, making.deadline + Duration::from_secs(1)) {
+        Err(Errno::TIMEDOUT) => Err(Error::TooSlow {
+            what: what.into(),
+            limit: making.session.timeout.into(),
+        }),
         Err(errno) => Err(Error::system("cannot hear the session's init", errno)),
         Ok((word, _)) if word == b"=" => Ok(()),
         Ok((word, _)) if word.is_empty() => {
-            let ended = init.wait(Instant::now() + Duration::from_secs(1));
-            let line = format!("the session's init ended before it was ready ({ended:?})");
-            Err(Error::NotAsPlanned(line))
+            let ended = match making.init.wait(Instant::now() + Duration::from_secs(1)) {
+                Ok(Some(ended)) => ended.to_string(),
+                _ => "no sign of its end".to_owned(),
+            };
+            Err(Error::NotAsPlanned(format!(
+                "{what} ended before it was ready, with {ended}"
+            )))
         }
-        Ok((word, _)) => Err(Error::Said(String::from_utf8_lossy(&word[1..]).into_owned())),
+        Ok((word, _)) => Err(Error::Said(
+            String::from_utf8_lossy(&word[1..]).into_owned(),
+        )),
     }
 }
 

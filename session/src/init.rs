@@ -52,19 +52,22 @@ pub fn start(start: Start<'_>) -> Result<Child, Error> {
 /// The kinds that init is made in, and that the application enters.
 #[must_use]
 pub fn kinds(session: &SessionPlan) -> Kinds {
-    session.namespaces.iter().fold(Kinds::default(), |kinds, kind| {
-        kinds.with(match kind {
-            Namespace::Mount => Kinds::MOUNT,
-            Namespace::Ipc => Kinds::IPC,
-            Namespace::Pid => Kinds::PID,
-            Namespace::Uts => Kinds::UTS,
-            Namespace::Net => Kinds::NET,
-            Namespace::Cgroup => Kinds::CGROUP,
-            Namespace::Time => Kinds::TIME,
-            // The user layer's: an application of root's must never be in it.
-            Namespace::User => Kinds::default(),
+    session
+        .namespaces
+        .iter()
+        .fold(Kinds::default(), |kinds, kind| {
+            kinds.with(match kind {
+                Namespace::Mount => Kinds::MOUNT,
+                Namespace::Ipc => Kinds::IPC,
+                Namespace::Pid => Kinds::PID,
+                Namespace::Uts => Kinds::UTS,
+                Namespace::Net => Kinds::NET,
+                Namespace::Cgroup => Kinds::CGROUP,
+                Namespace::Time => Kinds::TIME,
+                // The user layer's: an application of root's must never be in it.
+                Namespace::User => Kinds::default(),
+            })
         })
-    })
 }
 
 fn live(start: &Start<'_>) -> i32 {
@@ -77,7 +80,9 @@ fn live(start: &Start<'_>) -> i32 {
         Err(error) => [b"!", error.to_string().as_bytes()].concat(),
     };
     let told = socket::send(&start.helper, &answer, &[]);
-    let (Ok(signals), Ok(())) = (prepared, told) else { return 1 };
+    let (Ok(signals), Ok(())) = (prepared, told) else {
+        return 1;
+    };
     process::close_all_but(&[&start.lease, start.holder, directory, record, &signals]);
     process::shrink();
     hold(start, &signals);
@@ -108,7 +113,8 @@ fn prepare(start: &Start<'_>) -> Result<SignalFd, Error> {
 fn receive_user_namespace(start: &Start<'_>) -> Result<OwnedFd, Error> {
     let (_, mut fds) = socket::receive(&start.helper, start.deadline)
         .map_err(|errno| Error::system("init got no user namespace", errno))?;
-    fds.pop().ok_or(Error::Protocol("init got no user namespace"))
+    fds.pop()
+        .ok_or(Error::Protocol("init got no user namespace"))
 }
 
 /// Waits while somebody holds the session: the application is alive and has not hung up.
@@ -116,7 +122,9 @@ fn hold(start: &Start<'_>, signals: &SignalFd) {
     use std::os::fd::AsFd;
     loop {
         let fds = [signals.as_fd(), start.lease.as_fd(), start.holder.as_fd()];
-        let Ok([_, given_up, holder_gone]) = socket::readable_among(&fds, None) else { return };
+        let Ok([_, given_up, holder_gone]) = socket::readable_among(&fds, None) else {
+            return;
+        };
         if given_up || holder_gone || asked_to_end(signals, start) {
             return;
         }
@@ -131,9 +139,11 @@ fn asked_to_end(signals: &SignalFd, start: &Start<'_>) -> bool {
             libc::SIGCHLD => while process::next_change().is_some() {},
             // What ends a systemd scope or a container, too.
             libc::SIGTERM | libc::SIGPWR => end = true,
-            other => {
+            // Only what somebody has sent to init: what the kernel raises is about init alone.
+            other if received.by_process => {
                 signal_session(start, other);
             }
+            _ => {}
         }
     }
     end

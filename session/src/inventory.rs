@@ -34,13 +34,18 @@ impl Inventory {
     /// The user database does not answer.
     pub fn new() -> Result<Self, Error> {
         let accounts = accounts::all()?;
-        let by_name = (0..).zip(&accounts).map(|(at, one)| (one.name.clone(), at)).collect();
+        let by_name = (0..)
+            .zip(&accounts)
+            .map(|(at, one)| (one.name.clone(), at))
+            .collect();
         let mut groups = HashMap::new();
         let mut member_of: HashMap<String, Vec<String>> = HashMap::new();
         let listed = users::all_groups()
             .map_err(|errno| Error::system("cannot list the groups of this host", errno))?;
         for group in listed {
-            let Ok(name) = String::from_utf8(group.name) else { continue };
+            let Ok(name) = String::from_utf8(group.name) else {
+                continue;
+            };
             for member in group.members.into_iter().flat_map(String::from_utf8) {
                 member_of.entry(member).or_default().push(name.clone());
             }
@@ -84,7 +89,12 @@ impl Host for Inventory {
             return SystemHost::new().groups(account);
         }
         let primary = self.groups.get(&account.gid).cloned();
-        let others = self.member_of.get(&account.name).into_iter().flatten().cloned();
+        let others = self
+            .member_of
+            .get(&account.name)
+            .into_iter()
+            .flatten()
+            .cloned();
         Ok(primary.into_iter().chain(others).collect())
     }
 

@@ -20,6 +20,23 @@ pub fn build(plan: &Plan, session: &SessionPlan) -> Result<(), Error> {
     // Before the first mount, or it would show on the host.
     mount::receive_only()
         .map_err(|errno| Error::system("cannot cut the session's mounts off the host's", errno))?;
+    if session.has(Namespace::User) {
+        // What the user runs before nsshell, or without it (cron's jobs, xauth for X11), is in
+        // the host layer: set-uid programs must give nothing there either.
+        mount::forbid_set_id().map_err(|errno| {
+            let advice = if errno == Errno::NOSYS {
+                "it needs Linux 5.12 or later"
+            } else {
+                ""
+            };
+            let doing = "cannot take set-uid off the session's mounts".to_owned();
+            Error::System {
+                doing,
+                errno,
+                advice: advice.to_owned(),
+            }
+        })?;
+    }
     build_own(plan, session, (plan.account.uid, plan.account.gid))?;
     put_state(plan)
 }
@@ -47,8 +64,19 @@ pub fn build_own(plan: &Plan, session: &SessionPlan, owner: (u32, u32)) -> Resul
 fn make(mount: &Mount, account: &Account, owner: (u32, u32)) -> Result<(), Error> {
     match mount {
         Mount::Proc => put("proc", &[], Programs::Forbidden, Path::new("/proc"), false),
-        Mount::Mqueue => put("mqueue", &[], Programs::Forbidden, Path::new("/dev/mqueue"), true),
-        Mount::Tmpfs { target, mode, size, optional } => {
+        Mount::Mqueue => put(
+            "mqueue",
+            &[],
+            Programs::Forbidden,
+            Path::new("/dev/mqueue"),
+            true,
+        ),
+        Mount::Tmpfs {
+            target,
+            mode,
+            size,
+            optional,
+        } => {
             let mode = format!("{mode:o}");
             let mut options = vec![("mode", mode.as_str())];
             options.extend(size.as_deref().map(|size| ("size", size)));
@@ -67,10 +95,17 @@ fn put(
     optional: bool,
 ) -> Result<(), Error> {
     let place = match place(target) {
-        Err(Error::System { errno: Errno::NOENT, .. }) if optional => return Ok(()),
+        Err(Error::System {
+            errno: Errno::NOENT,
+            ..
+        }) if optional => return Ok(()),
         place => place?,
     };
-    attach(&file_system(fs_type, options, programs, target)?, &place, target)
+    attach(
+        &file_system(fs_type, options, programs, target)?,
+        &place,
+        target,
+    )
 }
 
 /// An empty runtime directory of the user's own in place of /run/user.
@@ -78,10 +113,18 @@ fn put_runtime_dir(account: &Account, (uid, gid): (u32, u32)) -> Result<(), Erro
     let target = Path::new("/run/user");
     // A host without logind has none; then no manager has to be hidden, and there is no place.
     let place = match place(target) {
-        Err(Error::System { errno: Errno::NOENT, .. }) => return Ok(()),
+        Err(Error::System {
+            errno: Errno::NOENT,
+            ..
+        }) => return Ok(()),
         place => place?,
     };
-    let mount = file_system("tmpfs", &[("mode", "755")], Programs::Allowed, target)?;
+    let mount = file_system(
+        "tmpfs",
+        &[("mode", "755"), ("size", "10%")],
+        Programs::Allowed,
+        target,
+    )?;
     mount::make_directory(&mount, &account.uid.to_string(), 0o700, uid, gid)
         .map_err(|errno| Error::system("cannot make the session's runtime directory", errno))?;
     attach(&mount, &place, target)
@@ -98,7 +141,11 @@ fn put_state(plan: &Plan) -> Result<(), Error> {
     let cannot = |errno| Error::system("cannot write the plan into the session", errno);
     let in_state = |path: &'static str| path.rsplit('/').next().unwrap_or(path);
     mount::make_file(&mount, in_state(PLAN), 0o444, &text).map_err(cannot)?;
-    if plan.session.as_ref().is_some_and(|session| session.has(Namespace::User)) {
+    if plan
+        .session
+        .as_ref()
+        .is_some_and(|session| session.has(Namespace::User))
+    {
         mount::make_file(&mount, in_state(USER_NAMESPACE), 0o444, b"").map_err(cannot)?;
     }
     attach(&mount, &place(target)?, target)
@@ -111,7 +158,11 @@ fn put_state(plan: &Plan) -> Result<(), Error> {
 /// The kernel refuses the bind.
 pub fn pin(user_namespace: OwnedFd) -> Result<(), Error> {
     let cannot = |errno| Error::system(format!("cannot bind {USER_NAMESPACE}"), errno);
-    let place = fd::open_beneath(rustix::fs::CWD, Path::new(USER_NAMESPACE), rustix::fs::OFlags::PATH);
+    let place = fd::open_beneath(
+        rustix::fs::CWD,
+        Path::new(USER_NAMESPACE),
+        rustix::fs::OFlags::PATH,
+    );
     let bound = mount::bind(user_namespace).map_err(cannot)?;
     mount::attach(bound, place.map_err(cannot)?).map_err(cannot)
 }
@@ -124,21 +175,26 @@ fn file_system(
 ) -> Result<OwnedFd, Error> {
     mount::make(fs_type, options, programs).map_err(|(errno, advice)| {
         let doing = format!("cannot make a {fs_type} for {}", target.display());
-        let forbidden = matches!(errno, Errno::PERM | Errno::ACCESS) && advice.is_empty();
+        let forbidden = matches!(errno, Errno::PERM | Errno::ACCESS);
         let advice = match fs_type {
+            // Whatever the kernel adds ("Mount too revealing"), it comes down to this.
             "proc" if forbidden => {
                 "where a part of /proc is masked, as in many containers, the kernel allows no new \
                  one; or AppArmor forbids it, see `sysctl \
                  kernel.apparmor_restrict_unprivileged_userns`"
                     .to_owned()
             }
-            _ if forbidden => {
+            _ if forbidden && advice.is_empty() => {
                 "AppArmor may forbid it, see `sysctl kernel.apparmor_restrict_unprivileged_userns`"
                     .to_owned()
             }
             _ => advice,
         };
-        Error::System { doing, errno, advice }
+        Error::System {
+            doing,
+            errno,
+            advice,
+        }
     })
 }
 
@@ -150,7 +206,11 @@ fn place(target: &Path) -> Result<OwnedFd, Error> {
             _ => "",
         };
         let doing = format!("cannot mount on {}", target.display());
-        Error::System { doing, errno, advice: advice.to_owned() }
+        Error::System {
+            doing,
+            errno,
+            advice: advice.to_owned(),
+        }
     })
 }
 

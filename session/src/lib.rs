@@ -10,9 +10,9 @@
 #[cfg(feature = "engine")]
 pub mod accounts;
 pub mod caller;
-mod error;
 #[cfg(feature = "engine")]
 pub mod enter;
+mod error;
 #[cfg(feature = "engine")]
 pub mod helper;
 #[cfg(feature = "engine")]

@@ -9,7 +9,11 @@ use nsshell_config::{Layer, MAX_FILE_SIZE, MAX_FILES, Policy, PolicyFile};
 use rustix::fs::OFlags;
 
 use crate::error::Error;
-use crate::sys::{Errno, fd};
+use crate::sys::{Errno, fd, ns};
+
+/// What the kernel shows in place of an id that has none in this user namespace (proc(5),
+/// overflowuid).
+const OVERFLOW_UID: u32 = 65534;
 
 /// Where the administrator's policy lies. It need not exist.
 pub const FILE: &str = "/etc/nsshell/nsshell.toml";
@@ -64,7 +68,11 @@ fn directory(path: &Path, layer: Layer, files: &mut Vec<PolicyFile>) -> Result<(
         }
         if names.len() > MAX_FILES {
             let place = path.to_string_lossy().into_owned();
-            return Err(nsshell_config::Error::TooManyFiles { place, most: MAX_FILES }.into());
+            return Err(nsshell_config::Error::TooManyFiles {
+                place,
+                most: MAX_FILES,
+            }
+            .into());
         }
     }
     // bytes, whatever the locale: one order on all hosts
@@ -97,7 +105,11 @@ fn file(path: &Path, layer: Layer) -> Result<PolicyFile, Error> {
         only_root_can_replace(place)?;
     }
     let name = path.to_string_lossy().into_owned();
-    Ok(PolicyFile { name, text: read(&real)?, layer })
+    Ok(PolicyFile {
+        name,
+        text: read(&real)?,
+        layer,
+    })
 }
 
 /// The file's text, in one piece and from one descriptor: what was checked is what is read.
@@ -105,7 +117,9 @@ fn read(path: &Path) -> Result<String, Error> {
     let file = fd::open_beneath(rustix::fs::CWD, path, OFlags::RDONLY)
         .map_err(|errno| unreadable(path, errno))?;
     let mut file = std::fs::File::from(file);
-    let metadata = file.metadata().map_err(|error| unreadable(path, errno(&error)))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| unreadable(path, errno(&error)))?;
     if !metadata.is_file() {
         return Err(unsafe_policy(path, "is not a regular file"));
     }
@@ -127,7 +141,11 @@ fn read(path: &Path) -> Result<String, Error> {
 /// Every directory on the way has to be root's as well, or somebody could put another file,
 /// or another directory, in its place.
 fn only_root_can_replace(path: &Path) -> Result<(), Error> {
-    for directory in path.ancestors().skip(1).filter(|one| !one.as_os_str().is_empty()) {
+    for directory in path
+        .ancestors()
+        .skip(1)
+        .filter(|one| !one.as_os_str().is_empty())
+    {
         let metadata =
             std::fs::metadata(directory).map_err(|error| unreadable(directory, errno(&error)))?;
         // In a sticky directory nobody can replace what is root's.
@@ -140,21 +158,50 @@ fn only_root_can_replace(path: &Path) -> Result<(), Error> {
 
 fn only_root_can_write(path: &Path, metadata: &std::fs::Metadata) -> Result<(), Error> {
     if metadata.uid() != 0 {
-        return Err(unsafe_policy(path, &format!("belongs to uid {}", metadata.uid())));
+        // Who is not mapped reads as this id; nobody can tell who it is.
+        if metadata.uid() == OVERFLOW_UID && !ns::is_initial_user_namespace() {
+            return Err(Error::NotAsPlanned(format!(
+                "the policy is not used: {} belongs to somebody who is unknown in this user \
+                 namespace; start nsshell outside of it",
+                path.display()
+            )));
+        }
+        return Err(unsafe_policy(
+            path,
+            &format!("belongs to uid {}", metadata.uid()),
+        ));
     }
     if metadata.mode() & 0o022 != 0 {
-        let problem = format!("can be written by others (mode {:04o})", metadata.mode() & 0o7777);
+        let problem = format!(
+            "can be written by others (mode {:04o})",
+            metadata.mode() & 0o7777
+        );
         return Err(unsafe_policy(path, &problem));
     }
     Ok(())
 }
 
 fn unsafe_policy(path: &Path, problem: &str) -> Error {
-    Error::UnsafePolicy { path: PathBuf::from(path), problem: problem.to_owned() }
+    Error::UnsafePolicy {
+        path: PathBuf::from(path),
+        problem: problem.to_owned(),
+    }
 }
 
 fn unreadable(path: &Path, errno: Errno) -> Error {
-    Error::system(format!("cannot read the policy {}", path.display()), errno)
+    let doing = format!("cannot read the policy {}", path.display());
+    let advice = match errno {
+        Errno::ACCESS => {
+            "it must be readable by everybody for whom nsshell makes a session: chmod a+r it and \
+             a+x its directory"
+        }
+        _ => "",
+    };
+    Error::System {
+        doing,
+        errno,
+        advice: advice.to_owned(),
+    }
 }
 
 fn errno(error: &std::io::Error) -> Errno {

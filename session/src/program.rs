@@ -2,6 +2,7 @@
 //! within a limit, and never without looking at how it ended.
 
 use std::ffi::CString;
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,10 @@ pub fn start(
 ) -> Result<Running, Error> {
     let cannot = |errno| Error::namespaces(format!("cannot start {path}"), errno);
     if !mount::exists(path) {
-        return Err(Error::Missing { program: path.to_owned(), remedy });
+        return Err(Error::Missing {
+            program: path.to_owned(),
+            remedy,
+        });
     }
     let argv: Vec<CString> = std::iter::once(path.to_owned())
         .chain(arguments.iter().cloned())
@@ -55,7 +59,12 @@ pub fn start(
         .collect::<Result<_, _>>()?;
     let (output, input) = fd::pipe().map_err(cannot)?;
     let child = process::clone(Kinds::default(), || become_program(&argv, &input, who));
-    Ok(Running { path, child: child.map_err(cannot)?, output, started: Instant::now() })
+    Ok(Running {
+        path,
+        child: child.map_err(cannot)?,
+        output,
+        started: Instant::now(),
+    })
 }
 
 /// In the child: never returns if all is well; the status that tells otherwise.
@@ -73,9 +82,22 @@ fn become_program(argv: &[CString], output: &OwnedFd, who: As) -> i32 {
     }
     process::close_all_but(&[]);
     let borrowed: Vec<_> = argv.iter().map(CString::as_c_str).collect();
-    match process::execute(borrowed[0], &borrowed, &[]) {
-        Errno::NOENT => 127,
-        _ => 126,
+    let errno = process::execute(borrowed[0], &borrowed, &[]);
+    let why = match errno {
+        // The user's limit of processes counts when a program is executed, too (execve(2)).
+        Errno::AGAIN => Error::namespaces("cannot execute it", errno),
+        _ => Error::system("cannot execute it", errno),
+    };
+    // What it would have printed is read anyway. A line that cannot be written is not missed.
+    let _ = writeln!(std::io::stdout(), "{why}");
+    if errno == Errno::NOENT { 127 } else { 126 }
+}
+
+impl Drop for Running {
+    /// One that nobody waits for any more must not go on; for one that has ended this is over
+    /// at once.
+    fn drop(&mut self) {
+        self.child.kill(Instant::now() + Duration::from_secs(1));
     }
 }
 
@@ -91,17 +113,19 @@ impl Running {
             Some(ended) => ended,
             None => {
                 self.child.kill(Instant::now() + Duration::from_secs(1));
-                let limit = self.started.elapsed().as_secs().max(1);
-                return Err(Error::TooSlow { what: self.path.to_owned(), limit });
+                return Err(Error::too_slow(self.path, self.started));
             }
         };
         let output = output.map_err(cannot)?;
         let ended = match ended {
             Ended::Exited(0) => return Ok(output),
-            Ended::Exited(status) => format!("exit status {status}"),
-            Ended::Killed(signal) => format!("signal {signal}"),
+            other => other.to_string(),
         };
-        Err(Error::Program { program: self.path.to_owned(), ended, said: one_line(&output) })
+        Err(Error::Program {
+            program: self.path.to_owned(),
+            ended,
+            said: one_line(&output),
+        })
     }
 
     /// All that it prints, until it closes its output or the deadline comes.
@@ -115,5 +139,4 @@ impl Running {
         }
         Ok(all)
     }
-
 }

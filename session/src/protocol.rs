@@ -5,12 +5,12 @@
 //! version is an error, never guessed at.
 
 use crate::error::Error;
+use crate::sys::Errno;
 use crate::sys::ns::Kinds;
 use crate::sys::spawn::EXEC_FAILED;
-use crate::sys::Errno;
 
 /// Version of the messages; the first field of each request.
-const VERSION: &[u8] = b"nsshell-1";
+const VERSION: &[u8] = b"nsshell-2";
 
 /// Which of the module's two questions it asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,9 @@ pub enum Reply {
     Unconfined {
         /// the profile that says so
         profile: String,
+        /// why there is no policy to ask, for a login that is let in all the same; empty if
+        /// all is well
+        warning: String,
     },
     /// the session is made; with it come init's pidfd and the lease, in this order
     Confined(Confined),
@@ -79,7 +82,14 @@ impl Request {
         };
         message(
             verb,
-            &[VERSION, &self.user, &self.service, &self.tty, &self.rhost, &self.config],
+            &[
+                VERSION,
+                &self.user,
+                &self.service,
+                &self.tty,
+                &self.rhost,
+                &self.config,
+            ],
         )
     }
 
@@ -115,15 +125,20 @@ impl Reply {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Allowed => message(b'A', &[]),
-            Self::Unconfined { profile } => message(b'U', &[profile.as_bytes()]),
+            Self::Unconfined { profile, warning } => {
+                message(b'U', &[profile.as_bytes(), warning.as_bytes()])
+            }
             Self::Refused(why) => message(b'R', &[why.as_bytes()]),
             Self::NotExecuted(errno) => {
                 vec![EXEC_FAILED, u8::try_from(errno.raw_os_error()).unwrap_or(0)]
             }
             Self::Confined(confined) => {
                 let kinds = confined.kinds.bits().to_string();
-                let mut list: Vec<&[u8]> =
-                    vec![confined.session.as_bytes(), confined.profile.as_bytes(), kinds.as_bytes()];
+                let mut list: Vec<&[u8]> = vec![
+                    confined.session.as_bytes(),
+                    confined.profile.as_bytes(),
+                    kinds.as_bytes(),
+                ];
                 list.extend(confined.environment.iter().map(String::as_bytes));
                 message(b'C', &list)
             }
@@ -136,7 +151,9 @@ impl Reply {
     /// [`Error::Protocol`] if it is not one of ours.
     pub fn decode(message: &[u8]) -> Result<Self, Error> {
         if let [EXEC_FAILED, errno] = message {
-            return Ok(Self::NotExecuted(Errno::from_raw_os_error(i32::from(*errno))));
+            return Ok(Self::NotExecuted(Errno::from_raw_os_error(i32::from(
+                *errno,
+            ))));
         }
         let text = |field: &[u8]| {
             String::from_utf8(field.to_vec()).map_err(|_| Error::Protocol("reply is no UTF-8"))
@@ -144,7 +161,10 @@ impl Reply {
         let (kind, fields) = fields(message)?;
         match (kind, &fields[..]) {
             (b'A', []) => Ok(Self::Allowed),
-            (b'U', [profile]) => Ok(Self::Unconfined { profile: text(profile)? }),
+            (b'U', [profile, warning]) => Ok(Self::Unconfined {
+                profile: text(profile)?,
+                warning: text(warning)?,
+            }),
             (b'R', [why]) => Ok(Self::Refused(text(why)?)),
             (b'C', [session, profile, kinds, environment @ ..]) => {
                 let kinds = text(kinds)?.parse().ok().and_then(Kinds::from_bits);
@@ -152,7 +172,10 @@ impl Reply {
                     session: text(session)?,
                     profile: text(profile)?,
                     kinds: kinds.ok_or(Error::Protocol("unknown kind of namespace"))?,
-                    environment: environment.iter().map(|one| text(one)).collect::<Result<_, _>>()?,
+                    environment: environment
+                        .iter()
+                        .map(|one| text(one))
+                        .collect::<Result<_, _>>()?,
                 }))
             }
             _ => Err(Error::Protocol("unknown reply")),
@@ -172,11 +195,15 @@ fn message(kind: u8, fields: &[&[u8]]) -> Vec<u8> {
 }
 
 fn fields(message: &[u8]) -> Result<(u8, Vec<&[u8]>), Error> {
-    let (&kind, rest) = message.split_first().ok_or(Error::Protocol("empty message"))?;
+    let (&kind, rest) = message
+        .split_first()
+        .ok_or(Error::Protocol("empty message"))?;
     if rest.is_empty() {
         return Ok((kind, Vec::new()));
     }
-    let rest = rest.strip_suffix(&[0]).ok_or(Error::Protocol("message cut short"))?;
+    let rest = rest
+        .strip_suffix(&[0])
+        .ok_or(Error::Protocol("message cut short"))?;
     Ok((kind, rest.split(|&byte| byte == 0).collect()))
 }
 
@@ -211,7 +238,14 @@ mod tests {
         };
         for reply in [
             Reply::Allowed,
-            Reply::Unconfined { profile: "none".into() },
+            Reply::Unconfined {
+                profile: "none".into(),
+                warning: String::new(),
+            },
+            Reply::Unconfined {
+                profile: "none".into(),
+                warning: "no policy".into(),
+            },
             Reply::Refused("no; do this".into()),
             Reply::NotExecuted(Errno::NOENT),
             Reply::Confined(confined),
@@ -224,7 +258,10 @@ mod tests {
     fn a_message_cut_anywhere_or_of_another_version_is_refused() {
         let whole = request().encode();
         for length in 0..whole.len() {
-            assert!(Request::decode(&whole[..length]).is_err(), "cut at {length}");
+            assert!(
+                Request::decode(&whole[..length]).is_err(),
+                "cut at {length}"
+            );
         }
         let mut other = whole;
         other[8] = b'9';

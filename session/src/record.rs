@@ -56,15 +56,28 @@ pub struct Reserved {
 /// /run is full or not writable, or somebody else has made our directory.
 pub fn reserve() -> Result<Reserved, Error> {
     let cannot = |errno: Errno| {
-        let advice = if errno == Errno::NOSPC { "free space on /run" } else { "" };
+        let advice = if errno == Errno::NOSPC {
+            "free space on /run"
+        } else {
+            ""
+        };
         let doing = format!("cannot write a session record in {RECORDS}");
-        Error::System { doing, errno, advice: advice.to_owned() }
+        Error::System {
+            doing,
+            errno,
+            advice: advice.to_owned(),
+        }
     };
     let directory = directory()?;
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(&directory, ".", flags, Mode::from_raw_mode(0o600)).map_err(cannot)?;
+    let file =
+        rustix::fs::openat(&directory, ".", flags, Mode::from_raw_mode(0o600)).map_err(cannot)?;
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(cannot)?;
-    Ok(Reserved { directory, file, session: new_name().map_err(cannot)? })
+    Ok(Reserved {
+        directory,
+        file,
+        session: new_name().map_err(cannot)?,
+    })
 }
 
 impl Reserved {
@@ -82,16 +95,27 @@ impl Reserved {
             rhost: plan.login.rhost.clone(),
             profile: plan.profile.clone(),
             pid,
-            started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            started: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
         };
         let text = serde_json::to_vec(&record)
             .map_err(|_| Error::Protocol("a record that cannot be written down"))?;
-        let copy = self.file.try_clone().map_err(|_| cannot_list(Errno::MFILE))?;
+        let copy = self
+            .file
+            .try_clone()
+            .map_err(|_| cannot_list(Errno::MFILE))?;
         File::from(copy)
             .write_all(&text)
             .map_err(|error| cannot_list(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
-        rustix::fs::linkat(&self.file, "", &self.directory, &self.session, AtFlags::EMPTY_PATH)
-            .map_err(cannot_list)
+        rustix::fs::linkat(
+            &self.file,
+            "",
+            &self.directory,
+            &self.session,
+            AtFlags::EMPTY_PATH,
+        )
+        .map_err(cannot_list)
     }
 
     /// Takes the record off the list; for the session's init at its end. Init has no
@@ -109,9 +133,17 @@ impl Reserved {
 }
 
 fn cannot_list(errno: Errno) -> Error {
-    let advice = if errno == Errno::NOSPC { "free space on /run" } else { "" };
+    let advice = if errno == Errno::NOSPC {
+        "free space on /run"
+    } else {
+        ""
+    };
     let doing = format!("cannot list the session in {RECORDS}");
-    Error::System { doing, errno, advice: advice.to_owned() }
+    Error::System {
+        doing,
+        errno,
+        advice: advice.to_owned(),
+    }
 }
 
 /// Every live session, oldest first. Records of dead ones are removed on the way.
@@ -120,9 +152,17 @@ fn cannot_list(errno: Errno) -> Error {
 /// EACCES for anybody but root.
 pub fn live() -> Result<Vec<Record>, Error> {
     let cannot = |errno: Errno| {
-        let advice = if errno == Errno::ACCESS { "only root may list sessions" } else { "" };
+        let advice = if errno == Errno::ACCESS {
+            "only root may list sessions"
+        } else {
+            ""
+        };
         let doing = format!("cannot list the sessions in {RECORDS}");
-        Error::System { doing, errno, advice: advice.to_owned() }
+        Error::System {
+            doing,
+            errno,
+            advice: advice.to_owned(),
+        }
     };
     let directory = match fd::open_beneath(rustix::fs::CWD, Path::new(RECORDS), OFlags::DIRECTORY) {
         Err(Errno::NOENT) => return Ok(Vec::new()),
@@ -162,16 +202,27 @@ fn directory() -> Result<OwnedFd, Error> {
         match rustix::fs::mkdir(path, Mode::from_raw_mode(0o700)) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => {
-                let advice = if errno == Errno::NOSPC { "free space on /run" } else { "" };
+                let advice = if errno == Errno::NOSPC {
+                    "free space on /run"
+                } else {
+                    ""
+                };
                 let doing = format!("cannot make the directory {path}");
-                return Err(Error::System { doing, errno, advice: advice.to_owned() });
+                return Err(Error::System {
+                    doing,
+                    errno,
+                    advice: advice.to_owned(),
+                });
             }
         }
         let cannot = |errno| Error::system(format!("cannot open the directory {path}"), errno);
         let directory = fd::open_beneath(rustix::fs::CWD, Path::new(path), OFlags::DIRECTORY)
             .map_err(cannot)?;
         let stat = rustix::fs::fstat(&directory).map_err(cannot)?;
-        if stat.st_uid != 0 || stat.st_mode & 0o077 != 0 {
+        // Where a session is opened from within another one (sudo, su), the first is the outer
+        // session's, which its user may read.
+        let closed_to = if path == STATE { 0o022 } else { 0o077 };
+        if stat.st_uid != 0 || stat.st_mode & closed_to != 0 {
             return Err(Error::NotAsPlanned(format!(
                 "{path} is not root's alone (uid {}, mode {:04o}); remove it",
                 stat.st_uid,
@@ -190,5 +241,8 @@ fn new_name() -> Result<String, Errno> {
     const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz123456789";
     let mut bits = [0; 8];
     rustix::rand::getrandom(&mut bits, rustix::rand::GetRandomFlags::empty())?;
-    Ok(bits.iter().map(|byte| LETTERS[usize::from(byte % 32)] as char).collect())
+    Ok(bits
+        .iter()
+        .map(|byte| LETTERS[usize::from(byte % 32)] as char)
+        .collect())
 }

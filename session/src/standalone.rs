@@ -4,34 +4,54 @@
 //! caller → **init** (PID 1 of the new namespaces, a child of the caller) → shell.
 //!
 //! The caller stays, waits, and passes on: signals to the shell; the shell's stops, by
-//! stopping itself, so that the shell it was started from gets the terminal back; its status.
-//! All three stay in one process group, so that the terminal's own signals and the window's
-//! size reach the shell without our help.
+//! stopping itself, so that the shell it was started from gets the terminal back; its end.
+//! All three are in one process group, so that the terminal's own signals reach the shell
+//! without our help; but an interactive shell gets a group of its own and the terminal with
+//! it, as it would make for itself: the caller's group has no number in the PID namespace of
+//! the session, which confuses shells.
 
-use std::os::fd::{AsFd, OwnedFd};
+mod init;
+mod word;
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use nsshell_config::{Namespace, Plan, SessionPlan};
+use nsshell_config::{Plan, SessionPlan};
 
 use crate::error::Error;
+use crate::maps;
 use crate::program::As;
-use crate::sys::ns::Kinds;
-use crate::sys::process::{self, Change, Child, Ended};
-use crate::sys::signal::{self, Mask, Signal, SignalFd};
-use crate::sys::{Errno, caps, ns, socket, terminal};
-use crate::{init, layer, maps};
+use crate::sys::ns::{self, Kinds};
+use crate::sys::process::{self, Child, Ended};
+use crate::sys::signal::{self, Mask, SignalFd};
+use crate::sys::terminal::{Group, Terminal};
+use crate::sys::{fd, socket};
+
+use init::Start;
+pub use init::Variable;
+use word::Word;
 
 /// The variable by which a shell in a session knows it. Its value for a session of this kind
 /// names the user namespace, so that a stray copy of the variable elsewhere means nothing.
 pub const VARIABLE: &str = "NSSHELL_SESSION";
 
-/// How often init looks whether anything is left at the end; see [`crate::init`].
-const LOOK: Duration = Duration::from_millis(20);
+/// The variable with the name of the session's profile.
+pub const PROFILE: &str = "NSSHELL_PROFILE";
 
-/// Whether the caller is in a session of this kind already.
+/// The name of a session's init in /proc/PID/comm.
+const INIT: &CStr = c"nsshell-init";
+
+/// How long to wait for the end of what is ending.
+const END_LIMIT: Duration = Duration::from_secs(5);
+
+/// Whether the caller is in a session already: by the variable, or, in a user namespace made
+/// within the session or with an emptied environment, by the init that runs here. A user who
+/// forges either gets what they could have had anyway: their shell without a session.
 #[must_use]
 pub fn inside() -> bool {
     std::env::var(VARIABLE).is_ok_and(|value| own_name().is_ok_and(|name| name == value))
+        || std::fs::read("/proc/1/comm").is_ok_and(|comm| comm.trim_ascii_end() == INIT.to_bytes())
 }
 
 fn own_name() -> Result<String, Error> {
@@ -40,37 +60,66 @@ fn own_name() -> Result<String, Error> {
     Ok(format!("standalone-{}", identity.inode()))
 }
 
-/// Makes the session, has `shell` executed in it, and waits for its end: the status, 128 + n
-/// for a signal. `shell` gets the value of [`VARIABLE`] and returns only if it cannot be
-/// executed.
+/// Makes the session, has `shell` executed in it with some more variables in its environment,
+/// and waits for its end. `shell` returns only if the shell cannot be executed.
+///
+/// `interactive`: the shell will want the terminal. In the background this waits, stopped, for
+/// the foreground, as the shell itself would.
+///
+/// Whoever calls this has nothing to do afterwards but to end the same way
+/// ([`process::end_as`]): all signals stay blocked, and no descriptor is left open.
 ///
 /// # Errors
-/// The session cannot be made; no shell has run then.
+/// The session cannot be made; no shell has run then, and the descriptors are still there.
 pub fn run(
     plan: &Plan,
     session: &SessionPlan,
-    shell: impl FnOnce(&str) -> u8,
-) -> Result<u8, Error> {
+    interactive: bool,
+    shell: impl FnOnce(&[Variable]) -> u8,
+) -> Result<Ended, Error> {
+    if session.id_maps.is_none() {
+        return Err(Error::NotAsPlanned(format!(
+            "profile \"{}\" has no user namespace, without which nsshell alone can make no \
+             session; have the PAM module make it, or add \"user\" to the profile's namespaces",
+            plan.profile
+        )));
+    }
+    let terminal = Terminal::own();
+    if let Some(terminal) = terminal.as_ref().filter(|_| interactive) {
+        terminal.wait_for_foreground();
+    }
     let cannot = |errno| Error::system("cannot prepare a session", errno);
-    let deadline = Instant::now() + Duration::from_secs(u64::from(session.timeout));
+    let deadline = Instant::now() + Duration::from_secs(session.timeout.into());
     // Blocked before there is a child: nothing that concerns it can be missed.
-    let before = Mask::all().set();
+    let mask = Mask::all().set();
+    // Ignored, the kernel would throw our children's statuses away.
+    let no_children = signal::default(libc::SIGCHLD);
     let signals = SignalFd::new().map_err(cannot)?;
     let (ours, theirs) = socket::pair().map_err(cannot)?;
-    let kinds = init::kinds(session).with(Kinds::USER);
-    let doing = "cannot make namespaces of your own";
-    let child = process::clone(kinds, || live(plan, session, &theirs, &before, shell))
-        .map_err(|errno| Error::namespaces(doing, errno))?;
+    let kinds = crate::init::kinds(session).with(Kinds::USER);
+    let start = Start {
+        plan,
+        session,
+        caller: &theirs,
+        terminal: terminal.as_ref(),
+        interactive,
+        mask: &mask,
+        no_children,
+    };
+    let child = process::clone(kinds, || init::live(&start, shell))
+        .map_err(|errno| Error::namespaces("cannot make namespaces of your own", errno))?;
     drop(theirs);
-    let foreground = terminal::foreground();
-    let status = prepare(session, &child, &ours, deadline).and_then(|()| wait(&ours, &signals, &child));
-    if status.is_err() {
-        child.kill(Instant::now() + Duration::from_secs(1));
+    if let Err(error) = prepare(session, &child, &ours, deadline) {
+        child.kill(Instant::now() + END_LIMIT);
+        return Err(error);
     }
-    // An interactive shell took the terminal for a group that is gone now.
-    foreground.restore();
-    before.set();
-    status
+    let_go(&[&ours, &signals, &child.pidfd], terminal.as_ref());
+    let ended = wait(&ours, &signals, &child, terminal.as_ref());
+    if ended.is_err() {
+        child.kill(Instant::now() + END_LIMIT);
+    }
+    take_back(terminal.as_ref());
+    ended
 }
 
 /// What only somebody outside the new namespaces can do: the maps.
@@ -80,38 +129,40 @@ fn prepare(
     init: &OwnedFd,
     deadline: Instant,
 ) -> Result<(), Error> {
-    let Some(maps) = &session.id_maps else {
-        return Err(Error::NotAsPlanned(
-            "the profile has no user namespace, and without one only root can make the others; \
-             have the PAM module make the session, or add \"user\" to the profile's namespaces"
-                .to_owned(),
-        ));
-    };
-    if !maps::own_id_only(maps) {
+    if let Some(maps) = session
+        .id_maps
+        .as_ref()
+        .filter(|maps| !maps::own_id_only(maps))
+    {
         maps::write(child.pid, maps, As::Caller, deadline)?;
         maps::verify(child.pid, maps)?;
     }
-    socket::send(init, b"go", &[]).map_err(|errno| Error::system("cannot reach init", errno))?;
-    match socket::receive(init, deadline) {
-        Ok((word, _)) if word == b"=" => Ok(()),
-        Ok((word, _)) if word.len() > 1 => {
-            Err(Error::Said(String::from_utf8_lossy(&word[1..]).into_owned()))
-        }
-        Ok(_) => Err(Error::NotAsPlanned("the session's init was killed".to_owned())),
-        Err(Errno::TIMEDOUT) => {
-            Err(Error::TooSlow { what: "the session's init".into(), limit: session.timeout.into() })
-        }
-        Err(errno) => Err(Error::system("cannot hear the session's init", errno)),
+    // Should init be gone, there is no answer either.
+    let _ = Word::Go.send(init);
+    match Word::receive(init, deadline, session.timeout)? {
+        Word::Ready => Ok(()),
+        Word::Failed(why) => Err(Error::Said(why)),
+        _ => Err(Error::NotAsPlanned(
+            "the session's init was killed".to_owned(),
+        )),
     }
 }
 
-/// What init tells the caller, and the caller init: a letter and a number.
-const STOPPED: u8 = b'z';
-const ENDED: u8 = b'x';
-const SIGNAL: u8 = b's';
+/// Closes what the shell alone must hold, but for `keep` and the terminal.
+fn let_go(keep: &[&dyn AsRawFd], terminal: Option<&Terminal>) {
+    let terminal = terminal.map(|terminal| terminal as &dyn AsRawFd);
+    let keep: Vec<_> = keep.iter().copied().chain(terminal).collect();
+    process::close_all_but(&keep);
+    fd::empty_standard();
+}
 
 /// The caller's life until the shell has ended.
-fn wait(init: &OwnedFd, signals: &SignalFd, child: &Child) -> Result<u8, Error> {
+fn wait(
+    init: &OwnedFd,
+    signals: &SignalFd,
+    child: &Child,
+    terminal: Option<&Terminal>,
+) -> Result<Ended, Error> {
     let lost = |errno| Error::system("lost the session's init", errno);
     loop {
         let fds = [signals.as_fd(), init.as_fd()];
@@ -122,141 +173,49 @@ fn wait(init: &OwnedFd, signals: &SignalFd, child: &Child) -> Result<u8, Error> 
         if !told {
             continue;
         }
-        match socket::receive(init, Instant::now()).map_err(lost)?.0[..] {
-            [ENDED, status] => {
+        match Word::receive(init, Instant::now(), 0)? {
+            Word::Ended(ended) => {
                 // Nothing of the session is left once its init is gone.
-                let _ = child.wait(Instant::now() + Duration::from_secs(5));
-                return Ok(status);
+                let _ = child.wait(Instant::now() + END_LIMIT);
+                return Ok(ended);
             }
-            [STOPPED, _] => {
-                signal::raise(libc::SIGSTOP);
+            Word::Stopped(signal) => {
+                signal::suffer(signal);
                 // Here we are again: somebody has said "continue", and means the shell.
-                let _ = tell(init, SIGNAL, libc::SIGCONT);
+                let group = terminal.and_then(Terminal::foreground);
+                let foreground = group.is_some() && group == Group::own();
+                let _ = Word::Continue { foreground }.send(init);
             }
+            // Init was killed, and the kernel has killed the shell.
             _ => {
-                let ended = child.wait(Instant::now() + Duration::from_secs(5)).map_err(lost)?;
-                let status = ended.unwrap_or(Ended::Killed(libc::SIGKILL)).shell_status();
-                return Ok(u8::try_from(status).unwrap_or(NO_STATUS));
+                let ended = child.wait(Instant::now() + END_LIMIT).map_err(lost)?;
+                return Ok(ended.unwrap_or(Ended::Killed(libc::SIGKILL)));
             }
         }
     }
 }
-
-/// For a status that does not fit, which the kernel never gives.
-const NO_STATUS: u8 = 255;
 
 /// Passes signals on that somebody has sent to the caller alone. What the terminal raises has
 /// gone to the shell as well; but a hang-up goes to the leader of the terminal's session only.
 fn pass_on(init: &OwnedFd, signals: &SignalFd) {
     while let Ok(Some(received)) = signals.next() {
-        let ours = matches!(received.signal, libc::SIGCHLD);
+        let ours = received.signal == libc::SIGCHLD;
         let hang_up = received.signal == libc::SIGHUP;
         if !ours && (received.by_process || hang_up) {
             // If init is gone, its end of the socket says so.
-            let _ = tell(init, SIGNAL, received.signal);
+            let _ = Word::Signal(received.signal).send(init);
         }
     }
 }
 
-fn tell(socket: &OwnedFd, letter: u8, number: i32) -> Result<(), Errno> {
-    socket::send(socket, &[letter, u8::try_from(number).unwrap_or(NO_STATUS)], &[])
-}
-
-/// Init's life.
-fn live(
-    plan: &Plan,
-    session: &SessionPlan,
-    caller: &OwnedFd,
-    mask: &Mask,
-    shell: impl FnOnce(&str) -> u8,
-) -> i32 {
-    let started = start(plan, session, caller, mask, shell);
-    let answer = match &started {
-        Ok(_) => b"=".to_vec(),
-        Err(error) => [b"!", error.to_string().as_bytes()].concat(),
-    };
-    let told = socket::send(caller, &answer, &[]);
-    let (Ok((shell, signals)), Ok(())) = (started, told) else { return 1 };
-    // After the shell is made, which must be able to gain what a file gives.
-    let _ = caps::keep_only_kill();
-    let status = look_after(&shell, &signals, caller);
-    end(session, &signals);
-    i32::from(tell(caller, ENDED, status).is_err())
-}
-
-fn start(
-    plan: &Plan,
-    session: &SessionPlan,
-    caller: &OwnedFd,
-    mask: &Mask,
-    shell: impl FnOnce(&str) -> u8,
-) -> Result<(Child, SignalFd), Error> {
-    let cannot = |errno| Error::system("the session's init cannot prepare itself", errno);
-    process::die_with_parent(true).map_err(cannot)?;
-    // Its parent may have died before that; then nobody says "go".
-    let limit = Instant::now() + Duration::from_secs(u64::from(session.timeout) + 1);
-    let (go, _) = socket::receive(caller, limit).map_err(cannot)?;
-    if go != b"go" {
-        return Err(Error::NotAsPlanned("nobody waits for the session".to_owned()));
-    }
-    if let Some(maps) = session.id_maps.as_ref().filter(|maps| maps::own_id_only(maps)) {
-        maps::write_own(maps)?;
-    }
-    layer::build_own(plan, session, process::own_ids())?;
-    let name = own_name()?;
-    let signals = SignalFd::new().map_err(cannot)?;
-    process::set_name(c"nsshell-init").map_err(cannot)?;
-    let shell = process::clone(Kinds::default(), || {
-        // Whatever else is open was given to us for the shell; what is ours closes by itself.
-        mask.set();
-        i32::from(shell(&name))
-    });
-    Ok((shell.map_err(|errno| Error::namespaces("cannot start the shell", errno))?, signals))
-}
-
-/// Reaps, passes on, and tells of stops, until the shell has ended; its status.
-fn look_after(shell: &Child, signals: &SignalFd, caller: &OwnedFd) -> i32 {
-    loop {
-        let fds = [signals.as_fd(), caller.as_fd()];
-        let Ok([signalled, told]) = socket::readable_among(&fds, None) else { return 1 };
-        if signalled {
-            while let Ok(Some(_)) = signals.next() {}
-            while let Some(change) = process::next_change() {
-                match change {
-                    Change::Ended(pid, ended) if pid == shell.pid => return ended.shell_status(),
-                    Change::Stopped(pid, signal) if pid == shell.pid => {
-                        let _ = tell(caller, STOPPED, signal);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        if told {
-            match socket::receive(caller, Instant::now()).map(|(message, _)| message) {
-                Ok(message) if !message.is_empty() => {
-                    if let [SIGNAL, signal] = message[..] {
-                        let _ = signal::send(&shell.pidfd, Signal::from(signal));
-                    }
-                }
-                // The caller is gone, and its end is ours.
-                _ => return 1,
-            }
-        }
-    }
-}
-
-/// Ends what the shell has left behind, as [`crate::init`] does.
-fn end(session: &SessionPlan, signals: &SignalFd) {
-    if !session.has(Namespace::Pid) {
+/// Takes the terminal back if an interactive shell in the session had it until its end: then
+/// the group in the foreground is empty. Any other has the terminal by right, above all the
+/// shell that we were started from, if we are in its background.
+fn take_back(terminal: Option<&Terminal>) {
+    let Some((terminal, own)) = terminal.zip(Group::own()) else {
         return;
-    }
-    let deadline = Instant::now() + Duration::from_secs(u64::from(session.grace));
-    for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGCONT] {
-        let _ = signal::signal_everybody(signal);
-    }
-    while signal::signal_everybody(0) == Ok(true) && Instant::now() < deadline {
-        let _ = socket::readable(signals, Some(deadline.min(Instant::now() + LOOK)));
-        while let Ok(Some(_)) = signals.next() {}
-        while process::next_change().is_some() {}
+    };
+    if terminal.foreground().is_some_and(|group| !group.exists()) {
+        terminal.give(own);
     }
 }

@@ -9,6 +9,7 @@
 #include <pwd.h>
 #include <security/pam_appl.h>
 #include <stddef.h>
+#include <syslog.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -28,6 +29,7 @@ static const char usage_text[] =
     "  --own-child        have a child that ends while the session is opened\n"
     "  --threads N        hold N idle threads\n"
     "  --close-fds LIST   such as 0,1,2\n"
+    "  --syslog           open the system log first\n"
     "  --repeat N         run the command N times in each session (1)\n"
     "  --pause            print \"opened\", then wait for the end of the input\n"
     "  --no-close         end without closing the session\n"
@@ -41,7 +43,7 @@ static const char usage_text[] =
 
 static struct {
   int count, per_process, authenticate, account, credentials, own_child, threads, repeat;
-  int pause, no_close, print_state, same_state, print_env, timings, samples;
+  int pause, no_close, print_state, same_state, print_env, timings, samples, syslog;
   long real_uid;
   const char *password, *tty, *rhost, *ruser, *sigchld, *close_fds, *service, *user;
   char **command;
@@ -320,7 +322,7 @@ static int parse(int argc, char **argv) {
       {"repeat", NUMBER, &o.repeat}, {"pause", FLAG, &o.pause}, {"no-close", FLAG, &o.no_close},
       {"print-state", FLAG, &o.print_state}, {"same-state", FLAG, &o.same_state},
       {"print-env", FLAG, &o.print_env}, {"timings", FLAG, &o.timings},
-      {"samples", FLAG, &o.samples}};
+      {"samples", FLAG, &o.samples}, {"syslog", FLAG, &o.syslog}};
   enum { N = sizeof known / sizeof *known };
   struct option options[N + 1] = {0};
   for (int i = 0; i < N; i++)
@@ -349,6 +351,8 @@ static int take_habits(void) {
   if (report < 0 || errors < 0) return USAGE;
   for (const char *at = o.close_fds; at && *at; at += strcspn(at, ","), at += *at == ',')
     close(atoi(at));
+  // else libc does it at the first message of a module, and keeps the descriptor
+  if (o.syslog) openlog("pamapp", LOG_PID | LOG_NDELAY, LOG_AUTHPRIV);
   if (!strcmp(o.sigchld, "ignore")) signal(SIGCHLD, SIG_IGN);
   else if (!strcmp(o.sigchld, "handler")) signal(SIGCHLD, count_signal);
   else if (strcmp(o.sigchld, "default")) return USAGE;

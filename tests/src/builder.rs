@@ -32,6 +32,7 @@ Host *
   UserKnownHostsFile /dev/null
   StrictHostKeyChecking yes
   ConnectTimeout 10
+  KexAlgorithms curve25519-sha256
   LogLevel ERROR
 ";
 

@@ -18,5 +18,9 @@ pub fn keep_only_kill() -> Result<()> {
     rustix::thread::set_no_new_privs(true)?;
     rustix::thread::clear_ambient_capability_set()?;
     rustix::thread::set_capabilities(None, only)?;
-    if rustix::thread::capabilities(None)? == only { Ok(()) } else { Err(Errno::PERM) }
+    if rustix::thread::capabilities(None)? == only {
+        Ok(())
+    } else {
+        Err(Errno::PERM)
+    }
 }

@@ -43,7 +43,10 @@ impl Identity {
 /// EBADF if it is not open.
 pub fn identity(fd: impl AsFd) -> Result<Identity> {
     let stat = rustix::fs::fstat(fd)?;
-    Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
+    Ok(Identity {
+        device: stat.st_dev,
+        inode: stat.st_ino,
+    })
 }
 
 /// A descriptor that is only used, and only closed, while it is still what it was.
@@ -61,7 +64,10 @@ impl Kept {
     pub fn new(fd: OwnedFd) -> Result<Self> {
         let fd = above_standard(fd)?;
         let identity = identity(&fd)?;
-        Ok(Self { number: std::os::fd::IntoRawFd::into_raw_fd(fd), identity })
+        Ok(Self {
+            number: std::os::fd::IntoRawFd::into_raw_fd(fd),
+            identity,
+        })
     }
 
     /// Lends the descriptor if it is still ours.
@@ -151,7 +157,42 @@ pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
 pub fn install(fd: impl AsFd, standard: RawFd) -> Result<()> {
     // SAFETY: no memory is passed; a standard descriptor that is replaced is owned by nobody.
     let got = unsafe { libc::dup2(fd.as_fd().as_raw_fd(), standard) };
-    if got == standard { Ok(()) } else { Err(super::last_errno()) }
+    if got == standard {
+        Ok(())
+    } else {
+        Err(super::last_errno())
+    }
+}
+
+/// Puts /dev/null at the standard numbers, and so lets go of what was there.
+pub fn empty_standard() {
+    let null = rustix::fs::openat(
+        CWD,
+        c"/dev/null",
+        OFlags::RDWR | OFlags::CLOEXEC,
+        Mode::empty(),
+    );
+    if let Ok(null) = null {
+        for standard in 0..=2 {
+            // Fails for no descriptor of ours.
+            let _ = install(&null, standard);
+        }
+    }
+}
+
+/// Puts /dev/null, close-on-exec, at each standard number that is closed, so that nothing
+/// opened later gets it and is written to by whoever means standard error. The program that
+/// is executed in the end finds them closed, as they were.
+pub fn fill_standard() {
+    for standard in 0..=2 {
+        // SAFETY: no memory is passed; F_GETFD only looks.
+        let closed = unsafe { libc::fcntl(standard, libc::F_GETFD) } < 0;
+        if closed {
+            // SAFETY: the path ends in NUL. The kernel gives the lowest free number, which is
+            // this one; it is never closed, and nobody owns it.
+            unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
+        }
+    }
 }
 
 /// Reads once; 0 at the end.

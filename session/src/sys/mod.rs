@@ -13,6 +13,7 @@ pub mod process;
 pub mod signal;
 pub mod socket;
 pub mod spawn;
+pub mod start;
 pub mod terminal;
 #[cfg(feature = "engine")]
 pub mod users;

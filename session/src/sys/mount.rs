@@ -50,7 +50,9 @@ pub fn make(
 fn kernel_message(context: &OwnedFd) -> String {
     let (mut text, mut buffer) = (String::new(), [0; 512]);
     while let Ok(length @ 1..) = rustix::io::read(context, &mut buffer) {
-        text = String::from_utf8_lossy(&buffer[..length]).trim_end().to_owned();
+        text = String::from_utf8_lossy(&buffer[..length])
+            .trim_end()
+            .to_owned();
     }
     text.strip_prefix("e ").unwrap_or(&text).to_owned()
 }
@@ -60,8 +62,7 @@ fn kernel_message(context: &OwnedFd) -> String {
 /// # Errors
 /// EPERM; EINVAL if the place is not in the caller's mount namespace.
 pub fn attach(mount: impl AsFd, place: impl AsFd) -> Result<()> {
-    let flags =
-        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     rustix::mount::move_mount(mount, "", place, "", flags)
 }
 
@@ -84,6 +85,37 @@ pub fn bind(file: impl AsFd) -> Result<OwnedFd> {
 pub fn receive_only() -> Result<()> {
     let flags = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", flags)
+}
+
+/// Takes set-user-id, set-group-id and file capabilities off every mount of the caller's
+/// namespace (mount_setattr(2), since Linux 5.12). Whoever enters it from a user namespace of
+/// their own cannot put them back: such flags are locked (mount_namespaces(7)).
+///
+/// # Errors
+/// ENOSYS before Linux 5.12; EPERM.
+pub fn forbid_set_id() -> Result<()> {
+    let attributes = libc::mount_attr {
+        attr_set: libc::MOUNT_ATTR_NOSUID,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: 0,
+    };
+    // SAFETY: the path ends in NUL, and `attributes` has the size that is passed.
+    let failed = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            c"/".as_ptr(),
+            libc::AT_RECURSIVE,
+            &raw const attributes,
+            size_of_val(&attributes),
+        )
+    };
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(super::last_errno())
+    }
 }
 
 /// Makes a directory in a fresh file system of ours and gives it to somebody.

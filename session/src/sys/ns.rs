@@ -120,6 +120,15 @@ pub fn own_user_namespace() -> Result<Identity> {
     identity(open_link(c"/proc/self/ns/user")?)
 }
 
+/// Whether the caller is in the user namespace that the kernel has begun with. False if that
+/// cannot be seen.
+#[must_use]
+pub fn is_initial_user_namespace() -> bool {
+    /// PROC_USER_INIT_INO of the kernel's include/uapi/linux/nsfs.h, the same on every host.
+    const INITIAL: u64 = 0xEFFF_FFFD;
+    own_user_namespace().is_ok_and(|identity| identity.inode() == INITIAL)
+}
+
 /// Whether the caller's root directory is other than the root of its mount namespace, as in
 /// a chroot: setns(2) to one's own mount namespace puts the root there, so a changed "/" was
 /// elsewhere before. Leaves the caller at the namespace's root.

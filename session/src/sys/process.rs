@@ -28,10 +28,8 @@ pub struct Child {
 /// EINVAL if the caller has threads; otherwise as clone(2): EPERM, ENOSPC (a limit of
 /// namespaces), EAGAIN (a limit of processes).
 pub fn clone(kinds: Kinds, body: impl FnOnce() -> i32) -> Result<Child> {
-    // "A no-op in a process with one thread, EINVAL in any other" (unshare(2)).
-    // SAFETY: no memory is passed, and with one thread nothing is unshared.
-    if unsafe { libc::unshare(libc::CLONE_THREAD) } != 0 {
-        return Err(last_errno());
+    if has_threads() {
+        return Err(Errno::INVAL);
     }
     // SAFETY: one thread, so the copy has no lock held by a thread that it lacks.
     let (pid, pidfd) = unsafe { clone3(kinds, libc::SIGCHLD) }?;
@@ -40,6 +38,14 @@ pub fn clone(kinds: Kinds, body: impl FnOnce() -> i32) -> Result<Child> {
         exit_now(status)
     };
     Ok(Child { pid, pidfd })
+}
+
+/// Whether the caller's process has more threads than the one that asks.
+#[must_use]
+pub fn has_threads() -> bool {
+    // "Nothing to be done in a process with one thread, EINVAL in any other" (unshare(2)).
+    // SAFETY: no memory is passed, and with one thread nothing is unshared.
+    unsafe { libc::unshare(libc::CLONE_THREAD) != 0 }
 }
 
 /// clone3(2) with a pidfd and copied memory. The child gets no pidfd.
@@ -83,6 +89,15 @@ pub enum Ended {
     Killed(i32),
 }
 
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exited(status) => write!(f, "exit status {status}"),
+            Self::Killed(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
 impl Ended {
     /// The status by the shell's convention: 128 + n for a signal.
     #[must_use]
@@ -92,6 +107,26 @@ impl Ended {
             Self::Killed(signal) => 128 + signal,
         }
     }
+}
+
+/// Ends the caller as `ended` says, so that whoever waits for it sees what they would see of
+/// a program that ended so. Comes back with the status by the shell's convention if that is
+/// what is to be ended with.
+#[must_use]
+pub fn end_as(ended: Ended) -> u8 {
+    if let Ended::Killed(signal) = ended {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        // The core would be ours, and of no use to anybody.
+        let _ = setrlimit(
+            Resource::Core,
+            Rlimit {
+                current: Some(0),
+                maximum: Some(0),
+            },
+        );
+        super::signal::suffer(signal);
+    }
+    u8::try_from(ended.shell_status()).unwrap_or(u8::MAX)
 }
 
 impl Child {
@@ -108,11 +143,13 @@ impl Child {
         let options = WaitIdOptions::EXITED | WaitIdOptions::from_bits_retain(libc::__WALL as u32);
         let id = rustix::process::WaitId::PidFd(self.pidfd.as_fd());
         let status = rustix::process::waitid(id, options)?.ok_or(Errno::CHILD)?;
-        Ok(Some(match (status.exit_status(), status.terminating_signal()) {
-            (Some(status), _) => Ended::Exited(status),
-            (None, Some(signal)) => Ended::Killed(signal),
-            (None, None) => return Err(Errno::CHILD),
-        }))
+        Ok(Some(
+            match (status.exit_status(), status.terminating_signal()) {
+                (Some(status), _) => Ended::Exited(status),
+                (None, Some(signal)) => Ended::Killed(signal),
+                (None, None) => return Err(Errno::CHILD),
+            },
+        ))
     }
 
     /// Kills it and waits for its end, but not beyond `deadline`: a process in an
@@ -155,7 +192,9 @@ fn change(pid: i32, status: WaitStatus) -> Option<Change> {
     if let Some(signal) = status.terminating_signal() {
         return Some(Change::Ended(pid, Ended::Killed(signal)));
     }
-    status.stopping_signal().map(|signal| Change::Stopped(pid, signal))
+    status
+        .stopping_signal()
+        .map(|signal| Change::Stopped(pid, signal))
 }
 
 /// The caller's ids: real, effective, saved.
@@ -184,7 +223,15 @@ pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
     rustix::thread::set_thread_groups(&groups)?;
     rustix::thread::set_thread_res_gid(gid_, gid_, gid_)?;
     rustix::thread::set_thread_res_uid(uid_, uid_, uid_)?;
-    if ids() == ([uid; 3], [gid; 3]) { Ok(()) } else { Err(Errno::PERM) }
+    // The kernel takes the capabilities of one who is no longer root, unless a securebit that
+    // somebody has set tells it not to.
+    let left = rustix::thread::capabilities(None)?;
+    let powerless = left.effective.is_empty() && left.permitted.is_empty();
+    if ids() == ([uid; 3], [gid; 3]) && (uid == 0 || powerless) {
+        Ok(())
+    } else {
+        Err(Errno::PERM)
+    }
 }
 
 /// The caller's effective user id.
@@ -205,6 +252,12 @@ pub fn real_uid() -> u32 {
     rustix::process::getuid().as_raw()
 }
 
+/// The caller's real group id.
+#[must_use]
+pub fn real_gid() -> u32 {
+    rustix::process::getgid().as_raw()
+}
+
 /// Moves the caller into a new user namespace, alone: it must have no other thread.
 ///
 /// # Errors
@@ -212,7 +265,11 @@ pub fn real_uid() -> u32 {
 /// EUSERS (nested too deep).
 pub fn unshare(kinds: Kinds) -> Result<()> {
     // SAFETY: no memory is passed; namespaces only, no descriptor table is unshared.
-    if unsafe { libc::unshare(kinds.bits() as i32) } == 0 { Ok(()) } else { Err(last_errno()) }
+    if unsafe { libc::unshare(kinds.bits() as i32) } == 0 {
+        Ok(())
+    } else {
+        Err(last_errno())
+    }
 }
 
 /// Whether others of the same user may look into the caller (/proc/PID, ptrace(2)).
@@ -227,6 +284,15 @@ pub fn set_dumpable(dumpable: bool) -> Result<()> {
     })
 }
 
+/// Makes the caller the leader of a session and a process group of its own, without a terminal
+/// (setsid(2)).
+///
+/// # Errors
+/// EPERM if it leads a group already.
+pub fn new_session() -> Result<()> {
+    rustix::process::setsid().map(|_| ())
+}
+
 /// Has the kernel send SIGKILL to the caller when its parent ends. Changing ids clears it.
 ///
 /// # Errors
@@ -238,14 +304,17 @@ pub fn die_with_parent(yes: bool) -> Result<()> {
 
 /// Closes every descriptor above 2 except `keep`, which is in any order.
 pub fn close_all_but(keep: &[&dyn AsRawFd]) {
-    let mut numbers: Vec<u32> =
-        keep.iter().filter_map(|fd| u32::try_from(fd.as_raw_fd()).ok()).collect();
+    let mut numbers: Vec<u32> = keep
+        .iter()
+        .filter_map(|fd| u32::try_from(fd.as_raw_fd()).ok())
+        .collect();
     numbers.sort_unstable();
     let mut first = 3;
     for number in numbers.into_iter().chain([u32::MAX]) {
         if number > first {
             // SAFETY: no memory is passed. Rust values that own these descriptors belong to
-            // code that the caller, a fresh copy of another process, never returns to.
+            // code that the caller, a fresh copy of another process or one that only waits
+            // for its end, never returns to.
             unsafe { libc::syscall(libc::SYS_close_range, first, number - 1, 0) };
         }
         first = first.max(number.saturating_add(1));
@@ -258,7 +327,10 @@ pub fn close_all_but(keep: &[&dyn AsRawFd]) {
 #[must_use]
 pub fn execute(path: &CStr, argv: &[&CStr], environment: &[&CStr]) -> Errno {
     let pointers = |list: &[&CStr]| -> Vec<*const libc::c_char> {
-        list.iter().map(|one| one.as_ptr()).chain([std::ptr::null()]).collect()
+        list.iter()
+            .map(|one| one.as_ptr())
+            .chain([std::ptr::null()])
+            .collect()
     };
     let (argv, environment) = (pointers(argv), pointers(environment));
     // SAFETY: three NUL-terminated things that live to the end of the call.
@@ -271,7 +343,10 @@ pub fn execute(path: &CStr, argv: &[&CStr], environment: &[&CStr]) -> Errno {
 /// # Errors
 /// ENOSYS before Linux 5.3; EMFILE.
 pub fn own_pidfd() -> Result<OwnedFd> {
-    rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty())
+    rustix::process::pidfd_open(
+        rustix::process::getpid(),
+        rustix::process::PidfdFlags::empty(),
+    )
 }
 
 /// Names the caller in /proc/PID/comm; at most 15 bytes show.
@@ -295,7 +370,10 @@ pub fn shrink() {
         static __executable_start: u8;
         static etext: u8;
     }
-    let (start, end) = (&raw const __executable_start as usize, &raw const etext as usize);
+    let (start, end) = (
+        &raw const __executable_start as usize,
+        &raw const etext as usize,
+    );
     let whole_pages = (end - start) & !4095;
     // SAFETY: between the two marks lies what the file has and nobody writes: headers,
     // constants and code, without relocations. Dropped pages read the same again.
@@ -339,12 +417,30 @@ pub fn loopback_up() -> Result<()> {
 /// Lifts the limits that somebody else's process may have set (getrlimit(2)): a session's
 /// init must not die of its user's CPU or file size limit. No core file is ever written.
 pub fn reset_limits() {
-    use rustix::process::{Resource, Rlimit, setrlimit};
-    let none = Rlimit { current: None, maximum: None };
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let none = Rlimit {
+        current: None,
+        maximum: None,
+    };
     for resource in [Resource::Cpu, Resource::Fsize, Resource::Data, Resource::As] {
         // Raising the hard limit needs CAP_SYS_RESOURCE, which root in a container may lack;
         // then it stays as it is, and the worst is a session that is refused or ends early.
-        let _ = setrlimit(resource, none);
+        if setrlimit(resource, none).is_err() {
+            let maximum = getrlimit(resource).maximum;
+            let _ = setrlimit(
+                resource,
+                Rlimit {
+                    current: maximum,
+                    maximum,
+                },
+            );
+        }
     }
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        },
+    );
 }

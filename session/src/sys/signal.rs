@@ -53,13 +53,21 @@ pub fn default_all() {
     }
 }
 
-/// SIGPIPE
-pub const PIPE: Signal = libc::SIGPIPE;
-
-/// Puts one signal to its default action.
-pub fn default(signal: Signal) {
+/// Puts one signal to its default action; whether it was ignored before.
+pub fn default(signal: Signal) -> bool {
     // SAFETY: SIG_DFL installs no code.
-    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    unsafe { libc::signal(signal, libc::SIG_DFL) == libc::SIG_IGN }
+}
+
+/// Puts SIGPIPE to its default action, which Rust's runtime has ignored.
+pub fn default_pipe() {
+    default(libc::SIGPIPE);
+}
+
+/// Ignores one signal.
+pub fn ignore(signal: Signal) {
+    // SAFETY: SIG_IGN installs no code.
+    unsafe { libc::signal(signal, libc::SIG_IGN) };
 }
 
 /// A descriptor from which signals are read.
@@ -83,7 +91,8 @@ impl SignalFd {
     pub fn new() -> Result<Self> {
         let Mask(set) = Mask::all();
         // SAFETY: `set` is a whole set; -1 asks for a new descriptor.
-        let fd = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+        let fd =
+            unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
         if fd < 0 {
             return Err(last_errno());
         }
@@ -108,7 +117,10 @@ impl SignalFd {
         let field = |at: usize| [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
         let signal = Signal::from_ne_bytes(field(0));
         let code = i32::from_ne_bytes(field(8));
-        Ok(Some(Received { signal, by_process: code <= 0 }))
+        Ok(Some(Received {
+            signal,
+            by_process: code <= 0,
+        }))
     }
 }
 
@@ -153,27 +165,33 @@ pub fn send(pidfd: impl AsFd, signal: Signal) -> Result<()> {
     let fd = pidfd.as_fd().as_raw_fd();
     // SAFETY: no memory is passed: a null siginfo makes the kernel fill in kill(2)'s.
     let failed = unsafe {
-        libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, std::ptr::null::<libc::siginfo_t>(), 0)
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            fd,
+            signal,
+            std::ptr::null::<libc::siginfo_t>(),
+            0,
+        )
     };
-    if failed == 0 { Ok(()) } else { Err(last_errno()) }
-}
-
-/// Signals a process that is a child of the caller and not yet waited for, so that its
-/// number cannot have been given to another.
-///
-/// # Errors
-/// ESRCH, EPERM.
-pub fn send_to_child(pid: i32, signal: Signal) -> Result<()> {
-    // SAFETY: no memory is passed.
-    if pid > 0 && unsafe { libc::kill(pid, signal) } == 0 {
-        return Ok(());
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(last_errno())
     }
-    Err(if pid > 0 { last_errno() } else { Errno::INVAL })
 }
 
-/// Sends `signal` to the caller itself, with its default action, and comes back if that
-/// did not end it (as after SIGSTOP and SIGCONT).
-pub fn raise(signal: Signal) {
-    // SAFETY: no memory is passed.
-    unsafe { libc::kill(libc::getpid(), signal) };
+/// Lets `signal` do to the caller what it does by default, though it be blocked: end the
+/// caller, or stop it until somebody continues it. Comes back after a stop, or if the kernel
+/// does not let it (an orphaned group cannot be stopped from the terminal, setpgid(2)).
+pub fn suffer(signal: Signal) {
+    default(signal);
+    let Mask(mut set) = Mask::none();
+    // SAFETY: `set` is a whole set; a number that is no signal leaves it empty.
+    unsafe { libc::sigaddset(&raw mut set, signal) };
+    // SAFETY: no memory is passed to kill; both masks are whole sets.
+    unsafe {
+        libc::kill(libc::getpid(), signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+    }
 }

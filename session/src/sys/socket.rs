@@ -24,7 +24,12 @@ const MAX_FDS: usize = 4;
 /// # Errors
 /// EMFILE, ENFILE.
 pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
-    rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+    rustix::net::socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )
 }
 
 /// Sends one message. Never blocks: the messages here always fit in the socket's buffer.
@@ -39,7 +44,11 @@ pub fn send(socket: impl AsFd, message: &[u8], fds: &[BorrowedFd<'_>]) -> Result
     }
     let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
     let sent = rustix::net::sendmsg(socket, &[IoSlice::new(message)], &mut control, flags)?;
-    if sent == message.len() { Ok(()) } else { Err(Errno::MSGSIZE) }
+    if sent == message.len() {
+        Ok(())
+    } else {
+        Err(Errno::MSGSIZE)
+    }
 }
 
 /// Waits for one message, until `deadline`. An empty message means that the other side has
@@ -55,14 +64,14 @@ pub fn receive(socket: impl AsFd, deadline: Instant) -> Result<(Vec<u8>, Vec<Own
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-    let got = match rustix::net::recvmsg(
-        socket,
-        &mut [IoSliceMut::new(&mut buffer)],
-        &mut control,
-        flags,
-    ) {
-        // The other side closed with our message unread: gone, all the same.
-        Err(Errno::CONNRESET) => return Ok((Vec::new(), Vec::new())),
+    let mut once = || {
+        let mut into = [IoSliceMut::new(&mut buffer)];
+        rustix::net::recvmsg(&socket, &mut into, &mut control, flags)
+    };
+    let got = match once() {
+        // The other side closed with a message of ours unread. That is told once, and before
+        // what it may have sent: its own message, or the end, comes next.
+        Err(Errno::CONNRESET) => once()?,
         got => got?,
     };
     if got.flags.contains(rustix::net::ReturnFlags::TRUNC) {
@@ -106,10 +115,15 @@ pub fn readable_among<const N: usize>(
             Err(errno) => return Err(errno),
             Ok(_) => {
                 let ready = PollFlags::IN | PollFlags::HUP | PollFlags::ERR;
-                if polled.iter().any(|one| one.revents().contains(PollFlags::NVAL)) {
+                if polled
+                    .iter()
+                    .any(|one| one.revents().contains(PollFlags::NVAL))
+                {
                     return Err(Errno::BADF);
                 }
-                return Ok(std::array::from_fn(|at| polled[at].revents().intersects(ready)));
+                return Ok(std::array::from_fn(|at| {
+                    polled[at].revents().intersects(ready)
+                }));
             }
         }
     }
@@ -128,5 +142,22 @@ fn timespec(duration: Duration) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(duration.subsec_nanos()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_was_sent_arrives_though_the_sender_has_read_nothing_and_is_gone() {
+        let soon = || Instant::now() + Duration::from_secs(1);
+        let (ours, theirs) = pair().unwrap();
+        send(&ours, b"request", &[]).unwrap();
+        send(&theirs, b"answer", &[]).unwrap();
+        drop(theirs);
+        assert_eq!(receive(&ours, soon()).unwrap().0, b"answer");
+        assert_eq!(receive(&ours, soon()).unwrap().0, b"");
     }
 }

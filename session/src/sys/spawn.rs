@@ -78,11 +78,21 @@ fn execute(program: &CStr, socket: i32, second: i32) -> ! {
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         // Out of the way of 0 to 4 first, in case they are among those.
-        let socket = libc::fcntl(socket, libc::F_DUPFD, 16);
-        let second = libc::fcntl(second, libc::F_DUPFD, 16);
-        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
-        let null = if null < 0 { tell(socket, super::last_errno()) } else { null };
-        let null = libc::fcntl(null, libc::F_DUPFD, 16);
+        let above = |fd: i32| {
+            let moved = if fd < 0 {
+                -1
+            } else {
+                libc::fcntl(fd, libc::F_DUPFD, 5)
+            };
+            if moved < 0 {
+                tell(socket, super::last_errno())
+            } else {
+                moved
+            }
+        };
+        let second = above(second);
+        let null = above(libc::open(c"/dev/null".as_ptr(), libc::O_RDWR));
+        let socket = above(socket);
         for (from, to) in [(null, 0), (null, 1), (null, 2), (socket, 3), (second, 4)] {
             if libc::dup2(from, to) != to {
                 tell(socket, super::last_errno());
@@ -102,6 +112,13 @@ fn execute(program: &CStr, socket: i32, second: i32) -> ! {
 fn tell(socket: i32, errno: Errno) -> ! {
     let message = [EXEC_FAILED, u8::try_from(errno.raw_os_error()).unwrap_or(0)];
     // SAFETY: the message outlives the call; a lost one shows as an end without a word.
-    unsafe { libc::send(socket, message.as_ptr().cast(), message.len(), libc::MSG_NOSIGNAL) };
+    unsafe {
+        libc::send(
+            socket,
+            message.as_ptr().cast(),
+            message.len(),
+            libc::MSG_NOSIGNAL,
+        )
+    };
     super::process::exit_now(127)
 }

@@ -93,7 +93,11 @@ pub fn all_groups() -> Result<Vec<Group>> {
                 members.push(bytes(*member));
                 member = member.add(1);
             }
-            Group { name: bytes((*entry).gr_name), gid: (*entry).gr_gid, members }
+            Group {
+                name: bytes((*entry).gr_name),
+                gid: (*entry).gr_gid,
+                members,
+            }
         });
     };
     // SAFETY: no arguments.

@@ -1,4 +1,5 @@
-//! A shell, or a command, as root in a throw-away host: `testhost [--confined] [COMMAND…]`.
+//! A shell, or a command, as root in a throw-away host: `testhost [--confined | --installed]
+//! [COMMAND…]`; installed, but unknown to PAM, is what nsshell on its own meets.
 //! The host has alice and bob, and root's key opens their accounts: `ssh alice@localhost`.
 #![forbid(unsafe_code)]
 
@@ -8,8 +9,11 @@ use nsshell_tests::Host;
 
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let confined = arguments.first().is_some_and(|first| first == "--confined");
-    if confined {
+    let kinds = ["--confined", "--installed"];
+    let kind = kinds
+        .into_iter()
+        .find(|kind| arguments.first().is_some_and(|first| first == kind));
+    if kind.is_some() {
         arguments.remove(0);
     }
     let line = if arguments.is_empty() {
@@ -17,10 +21,14 @@ fn main() -> ExitCode {
     } else {
         arguments.join(" ")
     };
-    let host = if confined {
-        Host::confined()
-    } else {
-        Host::unconfined()
+    let host = match kind {
+        Some("--confined") => Host::confined(),
+        Some(_) => Host::builder()
+            .installed()
+            .user("alice")
+            .user("bob")
+            .start(),
+        None => Host::unconfined(),
     };
     let code = host.cmd(&line).on_own_output();
     drop(host);

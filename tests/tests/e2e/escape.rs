@@ -62,57 +62,66 @@ fn shows(session: &mut Session, line: &str) -> bool {
     session.ask(line).text().contains("of-the-host")
 }
 
-/// Shell lines that try to uncover what the policy's mounts hide, as the user and as root of
-/// user namespaces of the user's own.
-fn uncovering() -> Vec<String> {
-    let show = "ls /tmp /var/tmp /dev/shm /dev/mqueue $HOME/on/tmp $HOME/on/var/tmp $HOME/on/dev/shm $HOME/on";
-    let tries = [
-        "umount /tmp; umount /var/tmp; umount /dev/shm; umount /dev/mqueue",
-        "umount -l /tmp; umount -l /var/tmp; umount -l /dev/shm",
-        "umount -R /tmp; umount -R -l /dev",
-        "mkdir -p $HOME/on; mount --move /tmp $HOME/on",
-        "mkdir -p $HOME/on; mount --bind / $HOME/on",
-        "mkdir -p $HOME/on; mount --rbind / $HOME/on; umount $HOME/on/tmp; umount -l $HOME/on/dev/shm",
-        "mkdir -p $HOME/on; mount --bind /dev $HOME/on",
-        "mount -o remount,bind,rw /tmp; mount --make-rshared /; umount /tmp",
-        "mkdir -p $HOME/on; mount -t tmpfs on $HOME/on && pivot_root $HOME/on $HOME/on; umount -l /tmp",
-        "mkdir -p $HOME/on; mount -t overlay -o lowerdir=/tmp:/var on $HOME/on",
-    ];
-    let ways: [fn(&str) -> String; 4] = [
-        str::to_owned,
-        |line| format!("unshare --user --map-root-user --mount sh -c '{line}'"),
-        |line| {
-            format!("unshare --user --map-root-user --mount --propagation unchanged sh -c '{line}'")
-        },
-        |line| {
-            format!(
-                "unshare --user --map-current-user --keep-caps --mount --pid --fork sh -c '{line}'"
-            )
-        },
-    ];
-    tries
-        .iter()
-        .flat_map(|line| ways.map(|way| way(&format!("{line}; {show}"))))
-        .collect()
-}
+/// Shell lines that try to uncover what is hidden by a mount. `$HOME/on` is an empty directory.
+const UNCOVERING: [&str; 8] = [
+    "umount /tmp; umount /var/tmp; umount /dev/shm; umount /dev/mqueue",
+    "umount -l /tmp; umount -l /var/tmp; umount -l /dev/shm",
+    "umount -R /tmp; umount -R -l /dev",
+    "mount --move /tmp $HOME/on",
+    "mount --bind /var $HOME/on",
+    "mount --rbind / $HOME/on; umount $HOME/on/tmp; umount -l $HOME/on/dev/shm",
+    "mount -o remount,bind,rw /tmp; mount --make-rshared /; umount /tmp",
+    "mount -t overlay -o lowerdir=/var:/usr on $HOME/on",
+];
+
+/// More of them, which fail even where only the kernel's own file systems are mounted.
+const HOPELESS: [&str; 4] = [
+    "mount --bind / $HOME/on",
+    "mount --bind /dev $HOME/on",
+    "mount -t overlay -o lowerdir=/:/usr on $HOME/on",
+    "cd $HOME/on && mount -t tmpfs on . && mkdir old && pivot_root . old; ls old/tmp",
+];
+
+/// Shows what is in the places that a session has of its own, and where it may have come to.
+const SHOW: &str = "ls /tmp /var/tmp /dev/shm /dev/mqueue $HOME/on $HOME/on/tmp $HOME/on/shm";
+
+/// Ways to run such a line: as the user, and with every capability over a mount namespace of
+/// the user's own.
+const WAYS: [&str; 4] = [
+    "sh -c",
+    "unshare --user --map-root-user --mount sh -c",
+    "unshare --user --map-root-user --mount --propagation unchanged sh -c",
+    "unshare --user --map-current-user --keep-caps --mount --pid --fork sh -c",
+];
 
 #[test]
 fn g3_nothing_uncovers_what_the_policy_s_mounts_hide() {
     root_or_skip!();
     let host = with_secrets(Host::confined());
     let before = host.run("cat /proc/1/mountinfo").ok();
-    for line in uncovering() {
-        // A session each: one that has spoilt its own mounts says nothing about the next.
-        let mut alice = host.session("alice");
-        assert!(!shows(&mut alice, &line), "{line}");
+    let mut alice = host.session("alice");
+    alice.ask("mkdir $HOME/on").ok();
+    for way in WAYS {
+        for line in UNCOVERING {
+            assert!(
+                !shows(&mut alice, &format!("{way} '{line}; {SHOW}'")),
+                "{way}: {line}"
+            );
+        }
     }
     assert_eq!(host.run("cat /proc/1/mountinfo").ok(), before);
+    // Each line does uncover what a user's own mounts, which nothing locks, hide.
     let control = with_secrets(Host::unconfined());
-    assert!(
-        uncovering()
-            .iter()
-            .all(|line| shows(&mut control.session("alice"), line))
-    );
+    let mut alice = control.session("alice");
+    alice.ask("mkdir $HOME/on").ok();
+    let hide = "for dir in /tmp /var/tmp /dev/shm /dev/mqueue; do mount -t tmpfs hidden $dir; done";
+    assert!(!shows(&mut alice, &format!("{} '{hide}; {SHOW}'", WAYS[1])));
+    for line in UNCOVERING {
+        assert!(
+            shows(&mut alice, &format!("{} '{hide}; {line}; {SHOW}'", WAYS[1])),
+            "{line}"
+        );
+    }
 }
 
 #[test]
@@ -143,8 +152,21 @@ fn g1_nothing_of_the_init_or_of_sshd_leads_out() {
         }
     }
     // What these lines do is possible: with a process of one's own each succeeds.
-    let mut control = host.session("alice");
-    control.ask("sleep 1000 & pid=$!; ls /proc/$pid/root/tmp && readlink /proc/$pid/ns/mnt && ls -l /proc/$pid/fd | grep ' -> ' && grep -z . /proc/$pid/environ").ok();
+    alice.ask("sleep 1000 >/dev/null 2>&1 &").ok();
+    for line in [
+        "ls /proc/$pid/root/tmp",
+        "readlink /proc/$pid/ns/mnt",
+        "ls -l /proc/$pid/fd | grep ' -> '",
+        "cat /proc/$pid/environ | grep .",
+        "timeout 1 strace -p $pid 2>&1 | grep attached",
+    ] {
+        // Its environment is in place a moment after its start.
+        nsshell_tests::wait_for(line, || {
+            alice
+                .ask(&format!("pid=$(pgrep -x sleep) && {line}"))
+                .success()
+        });
+    }
 }
 
 #[test]

@@ -24,13 +24,20 @@ macro_rules! on_both_hosts {
 }
 
 mod apart;
+mod application;
+mod attempt;
 mod ending;
 mod escape;
 mod forwarding;
 mod harness;
+mod layer;
 mod local;
 mod machine;
+mod maps;
+mod refused;
 mod remote;
 mod services;
+mod shell;
+mod standalone;
 mod terminal;
 mod transfer;

@@ -52,6 +52,10 @@ fn a_job_is_stopped_and_continued(host: &Host) {
     shell.line("fg");
     shell.expect("fg\r\n");
     shell.expect("sleep 1000");
+    // The shell names the job before it gives it the terminal.
+    nsshell_tests::wait_for("the job in the foreground", || {
+        host.run("ps -o stat= -C sleep").text().contains('+')
+    });
     shell.control('z');
     shell.expect("Stopped");
     assert!(

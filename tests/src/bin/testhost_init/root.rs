@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use nsshell_tests::spec::Copy;
+use rustix::fs::{XattrFlags, setxattr};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change,
     mount_remount, unmount,
@@ -21,9 +22,9 @@ const STAGE: &str = "/mnt";
 /// Where the new root is put together.
 const NEW: &str = "/mnt/root";
 
-/// Fresh directories: path and mode. Nothing of the machine's shows through them.
-const FRESH: [(&str, u32); 6] = [
-    ("run", 0o755),
+/// Directories of the host's own, path and mode: nothing of the machine's shows through them.
+/// They are no mounts, so that what a session mounts over them hides something.
+const FRESH: [(&str, u32); 5] = [
     ("tmp", 0o1777),
     ("var/tmp", 0o1777),
     ("home", 0o755),
@@ -43,14 +44,20 @@ pub fn enter(copies: &[Copy]) -> Result<(), String> {
         let dir = Path::new(STAGE).join(name);
         fs::create_dir(&dir).because(dir.display())?;
     }
+    for (dir, mode) in FRESH {
+        fresh(&format!("{STAGE}/upper/{dir}"), mode)?;
+    }
     let layers = c"lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work";
     fs_mount("overlay", NEW, MountFlags::empty(), layers)?;
     std::env::set_current_dir(NEW).because(NEW)?;
 
     kernel_file_systems()?;
-    for (dir, mode) in FRESH {
-        fresh(dir, mode)?;
-    }
+    fs_mount(
+        "tmpfs",
+        "run",
+        MountFlags::NOSUID | MountFlags::NODEV,
+        c"mode=755",
+    )?;
     crate::devices::make()?;
     whole_proc()?;
     // The machine's file system is still in sight: last chance to take something from it.
@@ -99,10 +106,11 @@ fn whole_proc() -> Result<(), String> {
     )
 }
 
-/// A tmpfs of its own on `dir`; without nosuid, as on a machine with one file system for all.
+/// A directory of the upper layer that hides the lower one's of the same name (the kernel's
+/// Documentation/filesystems/overlayfs.rst, "opaque").
 fn fresh(dir: &str, mode: u32) -> Result<(), String> {
-    fs_mount("tmpfs", dir, MountFlags::empty(), c"")?;
-    fs::set_permissions(dir, fs::Permissions::from_mode(mode)).because(dir)
+    make_dir(dir, mode)?;
+    setxattr(dir, "trusted.overlay.opaque", b"y", XattrFlags::empty()).because(dir)
 }
 
 /// A directory with exactly this mode.
