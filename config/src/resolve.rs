@@ -7,8 +7,8 @@ use crate::profile::{IdMap, Profile, Ranges};
 use crate::rule::Rule;
 use crate::template::Values;
 use crate::{
-    Account, Error, IdMapLine, IdMaps, Login, Matched, Mount, Namespace, OnFailure, Plan, Policy,
-    SessionPlan, idmap,
+    Account, Error, IdMapLine, IdMaps, Login, Matched, Mode, Mount, Namespace, OnFailure, Plan,
+    Policy, SessionPlan, idmap,
 };
 
 /// The plan of a login. Everything that can be found wrong without acting is found here.
@@ -58,14 +58,14 @@ pub(crate) fn traced<'p>(
 }
 
 /// What becomes of a login for which [`resolve`] has failed: refused, unless the profile that
-/// was chosen for it says otherwise or the user is exempt. Where even that cannot be found
+/// was chosen for it says otherwise or only observes, or the user is exempt. Where even that cannot be found
 /// out, it is refused.
 #[must_use]
 pub fn on_failure(policy: &Policy, login: &Login, account: &Account, host: &dyn Host) -> OnFailure {
     let mut candidate = Candidate::new(login, account, host);
     let chosen = policy.choose(&mut candidate, login, |_, _| {});
-    match chosen.map(|(_, profile, _)| profile.on_failure) {
-        Ok(OnFailure::Unconfined) => OnFailure::Unconfined,
+    match chosen.map(|(_, profile, _)| (profile.on_failure, profile.mode)) {
+        Ok((OnFailure::Unconfined, _) | (_, Mode::Observe)) => OnFailure::Unconfined,
         _ if exempt(policy, &mut candidate) => OnFailure::Unconfined,
         _ => OnFailure::Deny,
     }

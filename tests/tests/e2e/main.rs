@@ -36,6 +36,7 @@ mod machine;
 mod maps;
 mod refused;
 mod remote;
+mod rollout;
 mod services;
 mod shell;
 mod standalone;
