@@ -7,7 +7,7 @@ mod shell;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nsshell_config::{Login, Plan, resolve};
 use nsshell_session::accounts::{self, SystemHost};
@@ -60,11 +60,17 @@ fn again(arguments: &[OsString]) -> Shell {
 
 /// No module has made a session. Where the policy wants one, we make what a user can.
 fn outside(arguments: &[OsString]) -> Result<u8, Error> {
-    let plan = own_plan()?;
-    let shell = Shell::of_plan(&plan, arguments);
-    // The module has told that the policy leaves this very login alone: a rule may name its
-    // service, which cannot be known here.
+    // The module has told that this very login is left alone: a rule may name its service,
+    // which cannot be known here.
     let left_alone = std::env::var_os(standalone::VARIABLE).is_some_and(|name| name == "none");
+    let plan = match own_plan() {
+        // The log has the reason; and root has to get in, to mend what is wrong.
+        Err(_) if left_alone || process::real_uid() == 0 => {
+            return Ok(without_plan(arguments).execute());
+        }
+        plan => plan?,
+    };
+    let shell = Shell::of_plan(&plan, arguments);
     match &plan.session {
         Some(session) if !left_alone => {
             let interactive = shell.is_interactive();
@@ -73,6 +79,15 @@ fn outside(arguments: &[OsString]) -> Result<u8, Error> {
         }
         _ => Ok(shell.execute()),
     }
+}
+
+/// What there is of shells, where no plan names one.
+fn without_plan(arguments: &[OsString]) -> Shell {
+    let found = ["/bin/bash", "/bin/sh"]
+        .into_iter()
+        .find(|path| Path::new(path).exists());
+    let path = Path::new(found.unwrap_or("/bin/sh"));
+    Shell::new(path, "no shell is installed".to_owned(), arguments)
 }
 
 fn own_plan() -> Result<Plan, Error> {

@@ -201,18 +201,19 @@ fn confine(handle: &mut PamHandle, session: Session) -> Result<(), Refusal> {
             "libpam cannot keep the session's data; is memory short?",
         ));
     }
-    let slot = ffi::data::<Slot>(handle).map(|slot| slot.0.borrow());
-    match slot.as_deref() {
-        Some(Some(open)) => open.session.enter().map_err(Refusal::fault)?,
-        _ => return Err(Refusal::fault("libpam has lost the session's data")),
-    }
-    let (session, profile) = (made.session, made.profile);
+    // On this side of the door: what the session has for a /dev/log is the plan's affair.
     let line = format!(
-        "session {session} opened for {}, profile {profile}",
-        user(handle)
+        "session {} opened for {}, profile {}",
+        made.session,
+        user(handle),
+        made.profile
     );
     log(handle, Priority::Info, &line);
-    Ok(())
+    let slot = ffi::data::<Slot>(handle).map(|slot| slot.0.borrow());
+    match slot.as_deref() {
+        Some(Some(open)) => open.session.enter().map_err(Refusal::fault),
+        _ => Err(Refusal::fault("libpam has lost the session's data")),
+    }
 }
 
 fn put(handle: &mut PamHandle, pair: &str) -> Result<(), Refusal> {

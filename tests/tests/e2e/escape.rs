@@ -74,7 +74,8 @@ const UNCOVERING: [&str; 8] = [
     "mount -t overlay -o lowerdir=/var:/usr on $HOME/on",
 ];
 
-/// More of them, which fail even where only the kernel's own file systems are mounted.
+/// More of them; in the control, where the user's own mounts are hidden by nothing else, they
+/// may or may not uncover something, so it says nothing about them.
 const HOPELESS: [&str; 4] = [
     "mount --bind / $HOME/on",
     "mount --bind /dev $HOME/on",
@@ -102,7 +103,7 @@ fn g3_nothing_uncovers_what_the_policy_s_mounts_hide() {
     let mut alice = host.session("alice");
     alice.ask("mkdir $HOME/on").ok();
     for way in WAYS {
-        for line in UNCOVERING {
+        for line in UNCOVERING.iter().chain(&HOPELESS) {
             assert!(
                 !shows(&mut alice, &format!("{way} '{line}; {SHOW}'")),
                 "{way}: {line}"

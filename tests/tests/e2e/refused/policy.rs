@@ -213,3 +213,39 @@ fn root_is_confined_if_a_rule_names_it_and_let_in_if_that_rule_is_impossible() {
     file.stdin(profile("[\"mount\", \"user\"]")).output().ok();
     gets_in_with_one_line(&host, &["su", "-c"], &["would map the host's root for"]);
 }
+
+#[test]
+fn root_is_let_in_where_the_helper_is_missing_or_dies() {
+    root_or_skip!();
+    let helper = "/usr/libexec/nsshell/session-init";
+    let host = Host::confined();
+    let before = host.census();
+    for (cause, reason) in [
+        (format!("rm {helper}"), "session-init is missing; install"),
+        (
+            format!("cp /bin/false {helper}"),
+            "session-init failed with exit status 1: it ended before it answered",
+        ),
+    ] {
+        host.run(&cause).ok();
+        for login in [&["ssh", "root@127.0.0.1"][..], &["su", "-c"]] {
+            gets_in_with_one_line(&host, login, &[reason]);
+        }
+        refused(&host, Way::Ssh, &[reason]);
+    }
+    host.wait_for_nothing_left(&before);
+}
+
+#[test]
+fn root_gets_a_shell_with_a_broken_policy_though_nsshell_be_the_login_shell() {
+    root_or_skip!();
+    let host = Host::confined();
+    host.run("usermod --shell /usr/bin/nsshell root && mkdir -p /etc/nsshell")
+        .ok();
+    host.run("echo 'no policy' > /etc/nsshell/nsshell.toml")
+        .ok();
+    assert_eq!(host.ssh("root", "id -u; echo $SHELL").ok(), "0\n/bin/bash");
+    // Without the module's word, too.
+    assert_eq!(host.run("nsshell -c 'id -u'").ok(), "0");
+    host.cmd("nsshell -c true").user("alice").output().fails();
+}

@@ -78,8 +78,16 @@ impl Terminal {
 
     /// Ends a stopped job.
     fn kill_job(&mut self) {
-        self.ask("kill %1");
-        wait_for("the end of the job", || self.ask("jobs").is_empty());
+        let k = self.ask("kill %1");
+        let mut n = 0;
+        wait_for("the end of the job", || {
+            n += 1;
+            let j = self.ask("jobs");
+            if n == 50 {
+                eprintln!("kill: {k}; jobs {j}; {}", self.ask("ps -ejf; jobs -l; grep -E 'State|Sig|Shd' /proc/$(pgrep -x sleep)/status; echo me; grep -E 'State|Sig|Shd' /proc/$$/status"));
+            }
+            j.is_empty()
+        });
     }
 
     /// Starts a command that says when it runs and then waits for signals.
