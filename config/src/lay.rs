@@ -47,16 +47,20 @@ impl Text {
     pub(crate) fn read(text: &str, file: u32, faults: &mut Faults) -> Text {
         let mut read = Text::default();
         tree::read(text, file, faults, |piece, faults| {
-            read.piece(&piece, faults)
+            read.piece(piece, faults)
         });
         read
     }
 
     fn piece(&mut self, piece: &Piece<'_>, faults: &mut Faults) {
+        if let (Header::List, [key]) = (piece.header, piece.path.as_slice())
+            && key.value == "rule"
+        {
+            return self.rule(piece, faults);
+        }
         let path: Vec<&str> = piece.path.iter().map(|key| key.value.as_ref()).collect();
         match (piece.header, path.as_slice()) {
             (Header::None, _) => self.top(&piece.entries, faults),
-            (Header::List, ["rule"]) => self.rule(piece, faults),
             (Header::Table, ["profile"]) => {
                 for entry in &piece.entries {
                     self.profile_entry(&entry.key, &entry.dotted, entry, faults);

@@ -15,10 +15,12 @@ mod host;
 pub mod idmap;
 mod lay;
 mod lint;
+mod login_defs;
 mod matching;
 mod network;
 mod path;
 mod pattern;
+mod plain;
 mod plan;
 mod policy;
 mod private;
@@ -29,9 +31,11 @@ mod settle;
 mod shape;
 mod source;
 pub mod subid;
+pub mod subordinate;
 mod suggest;
 mod template;
 mod tree;
+mod word;
 
 pub use diagnostic::{Diagnostic, Excerpt, Severity, printable};
 pub use error::Error;
@@ -40,6 +44,7 @@ pub use explain::{Explanation, Missed, Origin, explain};
 pub use host::{Facts, Host, IdKind, Range, RangeFault};
 pub use lay::TOP_KEYS;
 pub use lint::lint;
+pub use login_defs::Limits;
 pub use plan::{
     Account, IdMapLine, IdMaps, Login, Matched, Mode, Mount, Namespace, OnFailure, Plan,
     SessionPlan,

@@ -3,6 +3,7 @@
 
 use crate::network::Network;
 use crate::source::Place;
+use crate::word::Word;
 
 /// A list of a rule. It matches what one of its positive entries matches and no negative one;
 /// a list of negative entries only matches everything else.
@@ -59,13 +60,13 @@ impl<T> List<T> {
 /// A name, or a glob with `*` (any characters, none as well) and `?` (one character).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Name {
-    Literal(Box<str>),
-    Glob(Box<str>),
+    Literal(Word),
+    Glob(Word),
 }
 
 impl Name {
     pub(crate) fn new(text: &str) -> Name {
-        match text.contains(['*', '?']) {
+        match text.bytes().any(|byte| matches!(byte, b'*' | b'?')) {
             true => Name::Glob(text.into()),
             false => Name::Literal(text.into()),
         }
@@ -73,7 +74,7 @@ impl Name {
 
     pub(crate) fn matches(&self, text: &str) -> bool {
         match self {
-            Name::Literal(name) => **name == *text,
+            Name::Literal(name) => name.as_bytes() == text.as_bytes(),
             Name::Glob(glob) => glob_matches(glob, text),
         }
     }

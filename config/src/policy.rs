@@ -167,7 +167,11 @@ impl Policy {
                 // before the built-in rule for everybody else, which it replaces
                 self.rules.push(Rule::of_all(&default.value, default.place));
             }
-            self.rules.extend(text.rules);
+            match self.rules.is_empty() {
+                // not copied: mostly one file has nearly all rules
+                true => self.rules = text.rules,
+                false => self.rules.extend(text.rules),
+            }
             for (name, said) in text.profiles {
                 self.lay_profile(name, &said.keys);
             }
@@ -225,7 +229,7 @@ impl Policy {
         seen: &mut BTreeMap<&'p str, Option<Profile>>,
         faults: &mut Faults,
     ) {
-        let name = rule.profile.as_ref();
+        let name: &str = &rule.profile;
         if name.is_empty() {
             return; // told already
         }

@@ -7,6 +7,7 @@ use crate::pattern::{Item, List, Name, Remote, Uids, Who, plain_host, plain_tty}
 use crate::shape::{self, MAX_NAME};
 use crate::source::Place;
 use crate::tree::{Node, Piece, Value};
+use crate::word::Word;
 
 /// The service of the user's systemd manager: no login, so only a rule that names it matches.
 pub(crate) const SYSTEMD_USER: &str = "systemd-user";
@@ -25,7 +26,7 @@ pub(crate) struct Rule {
     /// without /dev/
     pub(crate) ttys: Option<List<Name>>,
     pub(crate) hosts: Option<List<Remote>>,
-    pub(crate) profile: Box<str>,
+    pub(crate) profile: Word,
     pub(crate) profile_place: Place,
     /// the header
     pub(crate) place: Place,
@@ -139,7 +140,11 @@ fn read<T>(
             Some(rest) => (true, rest),
             None => (false, written),
         };
-        let read = match unusual(key, text) {
+        let why = match is_plain(text) {
+            true => None,
+            false => unusual(key, text),
+        };
+        let read = match why {
             Some(why) if text.len() > MAX_NAME || text.is_empty() => Err(why.to_owned()),
             Some(why) => Err(format!("`{text}` {why}")),
             None => one(text),
@@ -163,6 +168,14 @@ fn read<T>(
     })
 }
 
+/// Whether there is nothing in a name that [`unusual`] or [`no_part_of_a_name`] could find:
+/// that takes one look at each byte, and they take several.
+fn is_plain(text: &str) -> bool {
+    let is_part = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+    let name = text.strip_prefix('@').unwrap_or(text);
+    (1..=32).contains(&name.len()) && name.bytes().all(is_part) && name != "all"
+}
+
 /// What no entry can have.
 fn unusual(key: &str, text: &str) -> Option<&'static str> {
     match text {
@@ -179,17 +192,18 @@ fn unusual(key: &str, text: &str) -> Option<&'static str> {
     }
 }
 
-fn no_part_of_a_name(text: &str, part: &[char]) -> Result<(), String> {
-    match text.chars().find(|c| part.contains(c)) {
-        Some(c) => Err(format!(
-            "`{text}` has `{c}` in it, which is no part of a name"
+fn no_part_of_a_name(text: &str, part: &[u8]) -> Result<(), String> {
+    match text.bytes().find(|byte| part.contains(byte)) {
+        Some(byte) => Err(format!(
+            "`{text}` has `{}` in it, which is no part of a name",
+            char::from(byte)
         )),
         None => Ok(()),
     }
 }
 
 fn user(text: &str) -> Result<Who, String> {
-    no_part_of_a_name(text, &['!', ':', '/', ',', '(', ')'])?;
+    no_part_of_a_name(text, b"!:/,()")?;
     match text.strip_prefix('@') {
         Some("") => Err("`@` without the name of a group".to_owned()),
         Some(group) => Ok(Who::Group(Name::new(group))),
@@ -198,13 +212,16 @@ fn user(text: &str) -> Result<Who, String> {
 }
 
 fn service(text: &str) -> Result<Name, String> {
-    no_part_of_a_name(text, &['!', ':', '/', ',', '@'])?;
+    no_part_of_a_name(text, b"!:/,@")?;
     // libpam makes service names lower case
-    Ok(Name::new(&text.to_ascii_lowercase()))
+    match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Ok(Name::new(&text.to_ascii_lowercase())),
+        false => Ok(Name::new(text)),
+    }
 }
 
 fn tty(text: &str) -> Result<Name, String> {
-    no_part_of_a_name(text, &['!', ',', '@'])?;
+    no_part_of_a_name(text, b"!,@")?;
     Ok(Name::new(plain_tty(text)))
 }
 

@@ -12,7 +12,7 @@ pub(crate) struct Place {
 }
 
 /// A value and where it is written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct At<T> {
     pub(crate) value: T,
     pub(crate) place: Place,
@@ -23,8 +23,9 @@ pub(crate) struct At<T> {
 pub(crate) struct Source {
     pub(crate) name: String,
     pub(crate) text: String,
-    /// byte offset of the start of each line, counted when the first line number is wanted:
-    /// most logins want one of a short text
+    /// a line number was wanted: most logins want one only, of which counting is quicker
+    asked: OnceLock<()>,
+    /// byte offset of the start of each line, for the second line number and all after it
     starts: OnceLock<Vec<u32>>,
 }
 
@@ -33,12 +34,19 @@ impl Source {
         Source {
             name: name.to_owned(),
             text,
+            asked: OnceLock::new(),
             starts: OnceLock::new(),
         }
     }
 
     /// The line of a byte offset, from 1.
     pub(crate) fn line(&self, offset: u32) -> usize {
+        if self.asked.set(()).is_ok() {
+            let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+            let before = self.text.as_bytes().get(..offset);
+            let before = before.unwrap_or(self.text.as_bytes());
+            return before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        }
         self.starts().partition_point(|start| *start <= offset)
     }
 
@@ -58,5 +66,21 @@ impl Source {
         let start = usize::try_from(start.unwrap_or(0)).unwrap_or(0);
         let text = self.text.get(start..).unwrap_or("");
         (line, start, text.lines().next().unwrap_or(""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_number_is_the_same_the_first_time_and_ever_after() {
+        for text in ["", "a", "\n", "a\nb", "\n\n\n", "ab\r\nc\n"] {
+            for offset in 0..10 {
+                let source = Source::new("p", text.to_owned());
+                let first = source.line(offset);
+                assert_eq!(first, source.line(offset), "{text:?} {offset}");
+            }
+        }
     }
 }

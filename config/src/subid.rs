@@ -17,7 +17,7 @@ pub fn parse_subid(text: &str, account: &Account) -> Result<Vec<Range>, Error> {
     let is_own = |line: &str, owner: &str| {
         line.strip_prefix(owner)
             .is_some_and(|rest| rest.starts_with(':'))
-            && !owner.is_empty()
+            && is_owner(owner)
     };
     let lines = text.lines().enumerate();
     lines
@@ -27,7 +27,7 @@ pub fn parse_subid(text: &str, account: &Account) -> Result<Vec<Range>, Error> {
 }
 
 /// Line `at`, from 0, of /etc/subuid or /etc/subgid.
-fn line_range(at: usize, line: &str) -> Result<Range, Error> {
+pub(crate) fn line_range(at: usize, line: &str) -> Result<Range, Error> {
     let fault = |fault| Error::BadRange {
         source: None,
         line: Some(at + 1),
@@ -58,9 +58,15 @@ impl SubidFile {
         let mut lines: HashMap<String, Vec<_>> = HashMap::new();
         let mut start = 0;
         for (at, line) in text.split_inclusive('\n').enumerate() {
-            let bytes = start..start + line.trim_end_matches(['\n', '\r']).len();
+            // what `lines` takes for the end of a line, and no more
+            let plain = line.strip_suffix('\n').unwrap_or(line);
+            let plain = match plain.len() == line.len() {
+                true => plain,
+                false => plain.strip_suffix('\r').unwrap_or(plain),
+            };
+            let bytes = start..start + plain.len();
             start += line.len();
-            if let Some((owner, _)) = line.split_once(':').filter(|(owner, _)| !owner.is_empty()) {
+            if let Some((owner, _)) = line.split_once(':').filter(|(owner, _)| is_owner(owner)) {
                 lines.entry(owner.to_owned()).or_default().push((at, bytes));
             }
         }
@@ -131,6 +137,11 @@ pub fn nsswitch_has_subid(text: &str) -> bool {
         .any(|(database, _)| database.trim().eq_ignore_ascii_case("subid"))
 }
 
+/// Whether this can be the first field of a line.
+fn is_owner(name: &str) -> bool {
+    !name.is_empty() && !name.contains(':')
+}
+
 /// Whether the owner field of a line names this account, by name or by uid.
 fn is_of(owner: &str, account: &Account) -> bool {
     !owner.is_empty() && (owner == account.name || owner == account.uid.to_string())
@@ -178,6 +189,32 @@ mod tests {
             .iter()
             .map(|range| (range.start, range.count))
             .collect()
+    }
+
+    /// found by the fuzzer
+    #[test]
+    fn a_sorted_file_gives_what_the_text_gives_to_the_last_byte() {
+        for text in [
+            "alice:100000:65536\r",
+            "alice:100000:65536\r\r\n",
+            "alice:100000:65536\r\nalice:1:2",
+            "1000:208:\0\r",
+            "a:b:1:2\n:1:2\n",
+        ] {
+            for name in ["alice", "a:b", "", "1000", "a"] {
+                let account = Account {
+                    name: name.to_owned(),
+                    ..alice()
+                };
+                let sorted = SubidFile::new(text.to_owned()).of(&account);
+                let plain = parse_subid(text, &account);
+                assert_eq!(
+                    format!("{sorted:?}"),
+                    format!("{plain:?}"),
+                    "{name:?} {text:?}"
+                );
+            }
+        }
     }
 
     #[test]

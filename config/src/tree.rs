@@ -14,6 +14,7 @@ use toml_parser::parser::{EventReceiver, RecursionGuard, ValidateWhitespace, par
 use toml_parser::{ErrorSink, ParseError, Span};
 
 use crate::diagnostic::Faults;
+use crate::plain;
 use crate::source::{At, Place};
 
 /// How deep tables and lists may be in each other: the language needs four.
@@ -22,7 +23,7 @@ const MAX_DEPTH: u32 = 12;
 pub(crate) type Key<'t> = At<Cow<'t, str>>;
 pub(crate) type Node<'t> = At<Value<'t>>;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value<'t> {
     Text(Cow<'t, str>),
     Number(i64),
@@ -34,7 +35,7 @@ pub(crate) enum Value<'t> {
 }
 
 /// `key = value` or `a.b.key = value`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Entry<'t> {
     pub(crate) key: Key<'t>,
     /// the further keys of a dotted one
@@ -54,7 +55,7 @@ pub(crate) enum Header {
 }
 
 /// A header and all entries until the next one.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Piece<'t> {
     pub(crate) header: Header,
     pub(crate) path: Vec<Key<'t>>,
@@ -70,28 +71,48 @@ pub(crate) fn read<'t>(
     text: &'t str,
     file: u32,
     faults: &mut Faults,
-    mut each: impl FnMut(Piece<'t>, &mut Faults),
+    mut each: impl FnMut(&Piece<'t>, &mut Faults),
 ) {
-    let source = toml_parser::Source::new(text);
-    let mut tokens: Vec<Token> = Vec::new();
+    let mut plain = plain::Reader::new(text, file);
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while at < text.len() && !faults.is_full() {
+        if let Some((piece, end)) = plain.rule(at) {
+            each(piece, faults);
+            at = end;
+            continue;
+        }
+        let (piece, end) = by_tokens(text, at, file, &mut tokens, faults);
+        if let Some(piece) = piece {
+            each(&piece, faults);
+        }
+        at = end;
+    }
+}
+
+/// The piece that begins at an offset, if it says anything, and where the next one begins.
+pub(crate) fn by_tokens<'t>(
+    text: &'t str,
+    start: usize,
+    file: u32,
+    tokens: &mut Vec<Token>,
+    faults: &mut Faults,
+) -> (Option<Piece<'t>>, usize) {
+    let rest = text.get(start..).unwrap_or("");
+    let source = toml_parser::Source::new(rest);
+    tokens.clear();
     let mut depth = 0usize;
     let mut line_begins = true;
-    let mut read = |tokens: &mut Vec<Token>, faults: &mut Faults| {
-        if let Some(piece) = piece(source, tokens, file, faults) {
-            each(piece, faults);
-        }
-        tokens.clear();
-    };
+    let mut end = rest.len();
     for token in source.lex() {
         match token.kind() {
             TokenKind::LeftSquareBracket
-                if line_begins && (depth == 0 || is_lost_header(text, token.span())) =>
+                if line_begins
+                    && !tokens.is_empty()
+                    && (depth == 0 || is_lost_header(rest, token.span())) =>
             {
-                read(&mut tokens, faults);
-                if faults.is_full() {
-                    return;
-                }
-                depth = 1;
+                end = token.span().start();
+                break;
             }
             TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => depth += 1,
             TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
@@ -106,7 +127,27 @@ pub(crate) fn read<'t>(
         }
         tokens.push(token);
     }
-    read(&mut tokens, faults);
+    let origin = Origin { file, start };
+    (piece(source, tokens, origin, faults), start + end)
+}
+
+/// Where the spans of a piece are counted from.
+#[derive(Debug, Clone, Copy)]
+struct Origin {
+    file: u32,
+    start: usize,
+}
+
+impl Origin {
+    fn place(self, span: Span) -> Place {
+        // a text has at most MAX_FILE_SIZE bytes
+        let offset = |at: usize| u32::try_from(self.start + at).unwrap_or(u32::MAX);
+        Place {
+            file: self.file,
+            start: offset(span.start()),
+            end: offset(span.end()),
+        }
+    }
 }
 
 /// Whether a line in a list that is not closed begins with a header of the language, which no
@@ -120,20 +161,16 @@ fn is_lost_header(text: &str, span: Span) -> bool {
 fn piece<'t>(
     source: toml_parser::Source<'t>,
     tokens: &[Token],
-    file: u32,
+    origin: Origin,
     faults: &mut Faults,
 ) -> Option<Piece<'t>> {
     let mut builder = Builder {
         source,
-        file,
+        origin,
         piece: Piece {
             header: Header::None,
             path: Vec::new(),
-            place: Place {
-                file,
-                start: 0,
-                end: 0,
-            },
+            place: origin.place(Span::new_unchecked(0, 0)),
             entries: Vec::new(),
             faulty: false,
         },
@@ -152,7 +189,7 @@ fn piece<'t>(
     piece.faulty = !errors.is_empty();
     // what follows from the first fault of a piece would only distract from it
     if let Some(error) = errors.into_iter().next() {
-        let place = syntax_fault(&error, file, faults);
+        let place = syntax_fault(&error, origin, faults);
         piece
             .entries
             .retain(|entry| entry.value.place.end < place.start);
@@ -165,10 +202,10 @@ fn piece<'t>(
 }
 
 /// Takes over what the TOML reader complains about, in an administrator's words.
-fn syntax_fault(error: &ParseError, file: u32, faults: &mut Faults) -> Place {
+fn syntax_fault(error: &ParseError, origin: Origin, faults: &mut Faults) -> Place {
     let nowhere = Span::new_unchecked(0, 0);
     let span = error.unexpected().or(error.context()).unwrap_or(nowhere);
-    let at = place(file, span);
+    let at = origin.place(span);
     let said = error.description().replace('\n', ", ");
     let expected = error.expected().unwrap_or(&[]).iter();
     let expected: Vec<String> = expected
@@ -190,7 +227,7 @@ fn syntax_fault(error: &ParseError, file: u32, faults: &mut Faults) -> Place {
         (_, Some((last, rest))) => format!("{said}, expected {} or {last}", rest.join(", ")),
     };
     let noted = faults.error(at, message);
-    match error.context().map(|context| place(file, context)) {
+    match error.context().map(|context| origin.place(context)) {
         Some(context) if context.start < at.start => {
             noted.other(context, "this is where it begins");
         }
@@ -199,20 +236,10 @@ fn syntax_fault(error: &ParseError, file: u32, faults: &mut Faults) -> Place {
     at
 }
 
-fn place(file: u32, span: Span) -> Place {
-    // a text has at most MAX_FILE_SIZE bytes
-    let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    Place {
-        file,
-        start: offset(span.start()),
-        end: offset(span.end()),
-    }
-}
-
 /// Builds the tree from the parser's events.
 struct Builder<'t> {
     source: toml_parser::Source<'t>,
-    file: u32,
+    origin: Origin,
     piece: Piece<'t>,
     /// lists and inline tables that are not closed yet, with the keys that they are the value of
     open: Vec<(Vec<Key<'t>>, Node<'t>)>,
@@ -224,25 +251,25 @@ struct Builder<'t> {
 impl<'t> Builder<'t> {
     fn header(&mut self, span: Span, header: Header) {
         self.piece.header = header;
-        self.piece.place = place(self.file, span);
+        self.piece.place = self.origin.place(span);
         self.in_header = true;
     }
 
     fn header_closed(&mut self, span: Span) {
-        self.piece.place.end = place(self.file, span).end;
+        self.piece.place.end = self.origin.place(span).end;
         self.in_header = false;
     }
 
     fn opened(&mut self, span: Span, value: Value<'t>) -> bool {
         let keys = std::mem::take(&mut self.keys);
-        let place = place(self.file, span);
+        let place = self.origin.place(span);
         self.open.push((keys, At { value, place }));
         true
     }
 
     fn closed(&mut self, span: Span) {
         if let Some((keys, mut node)) = self.open.pop() {
-            node.place.end = place(self.file, span).end;
+            node.place.end = self.origin.place(span).end;
             self.keys = keys;
             self.value(node);
         }
@@ -306,7 +333,7 @@ impl EventReceiver for Builder<'_> {
         self.text(span, kind).decode_key(&mut text, error);
         let key = At {
             value: text,
-            place: place(self.file, span),
+            place: self.origin.place(span),
         };
         if self.in_header {
             self.piece.path.push(key);
@@ -327,7 +354,7 @@ impl EventReceiver for Builder<'_> {
             ScalarKind::Float => Value::Other("a fraction"),
             ScalarKind::DateTime => Value::Other("a date"),
         };
-        let place = place(self.file, span);
+        let place = self.origin.place(span);
         self.value(At { value, place });
     }
 }

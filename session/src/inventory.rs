@@ -17,7 +17,7 @@ pub struct Inventory {
     accounts: Vec<Account>,
     by_name: HashMap<String, usize>,
     /// name of each group id
-    groups: HashMap<u32, String>,
+    pub(crate) groups: HashMap<u32, String>,
     /// group names by login name, without the primary one
     member_of: HashMap<String, Vec<String>>,
     /// whether the lists above are all there is: a directory service may enumerate nobody

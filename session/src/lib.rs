@@ -32,6 +32,8 @@ pub mod protocol;
 pub mod record;
 #[cfg(feature = "engine")]
 pub mod standalone;
+#[cfg(feature = "engine")]
+pub mod subordinate;
 pub mod sys;
 #[cfg(feature = "engine")]
 pub mod user_namespace;

@@ -1,6 +1,8 @@
 //! What the tests of this crate share: people, and a host made of tables.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod dice;
+
 use std::cell::Cell;
 
 use nsshell_config::{Account, Error, Host, IdKind, Login, Plan, Policy, Range, resolve};
