@@ -27,7 +27,8 @@ pub(crate) fn run(
         loaded => loaded?,
     };
     let everybody = host::inventory()?;
-    let found = lint(&policy, &everybody);
+    let mut found = lint(&policy, &everybody);
+    found.extend(host::range_faults(&everybody)?);
     let login = Login {
         service: arguments.service.clone(),
         ..Login::default()
@@ -105,24 +106,7 @@ fn summary(
 
 /// What is found, for programs.
 fn print(found: &[Diagnostic], refused: &[Refused], out: &mut impl Write) -> Result<(), Error> {
-    let place = |at: &Excerpt, message: &str| {
-        serde_json::json!({
-            "file": at.file, "line": at.line, "column": at.column, "message": message,
-        })
-    };
-    let found = found.iter().map(|fault| {
-        let mut value = place(&fault.at, &fault.message);
-        value["severity"] = match fault.severity {
-            Severity::Error => "error".into(),
-            Severity::Warning => "warning".into(),
-        };
-        value["help"] = fault.help.clone().into();
-        value["other"] = match &fault.other {
-            Some((at, what)) => place(at, what),
-            None => serde_json::Value::Null,
-        };
-        value
-    });
+    let found = found.iter().map(as_json);
     let refused = refused.iter().map(|one| {
         serde_json::json!({ "user": one.account.name, "uid": one.account.uid,
             "why": one.error.to_string() })
@@ -134,6 +118,26 @@ fn print(found: &[Diagnostic], refused: &[Refused], out: &mut impl Write) -> Res
     serde_json::to_writer_pretty(&mut *out, &value).map_err(crate::error::json)?;
     writeln!(out)?;
     Ok(out.flush()?)
+}
+
+/// A fault for programs.
+pub(crate) fn as_json(fault: &Diagnostic) -> serde_json::Value {
+    let place = |at: &Excerpt, message: &str| {
+        serde_json::json!({
+            "file": at.file, "line": at.line, "column": at.column, "message": message,
+        })
+    };
+    let mut value = place(&fault.at, &fault.message);
+    value["severity"] = match fault.severity {
+        Severity::Error => "error".into(),
+        Severity::Warning => "warning".into(),
+    };
+    value["help"] = fault.help.clone().into();
+    value["other"] = match &fault.other {
+        Some((at, what)) => place(at, what),
+        None => serde_json::Value::Null,
+    };
+    value
 }
 
 fn is_about_owner(error: &nsshell_session::Error) -> bool {

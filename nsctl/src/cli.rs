@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 /// Check the policy of nsshell, explain what a login gets, list live sessions
 #[derive(Debug, Parser)]
@@ -23,8 +23,16 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Show the plan of a login: which rule holds and what session it makes
     Explain(ExplainArguments),
+    /// Turn the configuration of pam_namespace into a policy, on standard output
+    Import(ImportArguments),
     /// List live sessions (root only)
     Ls(LsArguments),
+    /// List subordinate uids and gids, find overlaps, give some to who has none
+    Ranges(RangesArguments),
+    /// Print the JSON Schema of the policy, for editors
+    Schema,
+    /// Print the completions for a shell
+    Completions(CompletionsArguments),
 }
 
 #[derive(Debug, Args)]
@@ -45,7 +53,7 @@ pub(crate) struct CheckArguments {
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
     /// Login name
-    #[arg(required_unless_present = "diff")]
+    #[arg(required_unless_present = "diff", value_hint = ValueHint::Username)]
     pub(crate) user: Option<String>,
     /// PAM service by which the user logs in
     #[arg(long, value_name = "NAME", default_value = "sshd")]
@@ -71,10 +79,53 @@ pub(crate) struct ExplainArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// The configuration of pam_namespace, such as /etc/security/namespace.conf
+    pub(crate) file: PathBuf,
+    /// A file of /etc/pam.d (or /etc/pam.conf) with a line of pam_namespace: the policy is for
+    /// its service only; may be given several times [default: every service]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pam: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct LsArguments {
     /// Print the sessions' records
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RangesArguments {
+    /// Login names [default: everybody who has ranges or should]
+    #[arg(value_name = "USER", value_hint = ValueHint::Username)]
+    pub(crate) users: Vec<String>,
+    /// Print as JSON
+    #[arg(long, conflicts_with = "allocate")]
+    pub(crate) json: bool,
+    /// Give these users free ranges of the kinds that they lack (root only)
+    #[arg(long)]
+    pub(crate) allocate: bool,
+    /// Give them to all persons: uid 1000 and above, but not 65534
+    #[arg(long, requires = "allocate", conflicts_with = "users")]
+    pub(crate) all: bool,
+    /// Only print the commands that would give them
+    #[arg(long, requires = "allocate")]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell that completes
+    pub(crate) shell: Shell,
+}
+
+/// Shells that have completions.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 #[cfg(test)]

@@ -7,11 +7,15 @@
 
 mod check;
 mod cli;
+mod completions;
 mod diff;
 mod error;
 mod explain;
 mod host;
+mod import;
 mod ls;
+mod ranges;
+mod schema;
 mod table;
 
 use std::io::{self, ErrorKind, Write};
@@ -33,7 +37,11 @@ fn main() -> ExitCode {
             Some(file) => diff::run(file, arguments, &mut out),
             None => explain::run(arguments, &mut out),
         },
+        Command::Import(arguments) => import::run(arguments, &mut out, &mut told),
         Command::Ls(arguments) => ls::run(arguments, &mut out),
+        Command::Ranges(arguments) => ranges::run(arguments, &mut out, &mut told),
+        Command::Schema => schema::run(&mut out),
+        Command::Completions(arguments) => completions::run(arguments, &mut out),
     };
     match done.and_then(|()| out.flush().map_err(Error::Output)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -46,7 +46,11 @@ fn under_observation_everybody_logs_in_and_the_log_has_one_line_each_with_reason
     root_or_skip!();
     let host = refusing("[profile.standard]\nranges = 'required'\nmode = 'observe'\n").start();
     for way in WAYS {
-        assert_spared(&host, &attempt(&host, way), "as the policy says for failures");
+        assert_spared(
+            &host,
+            &attempt(&host, way),
+            "as the policy says for failures",
+        );
     }
     // The same policy, enforced, refuses all of them.
     let enforced = refusing("[profile.standard]\nranges = 'required'\n").start();
