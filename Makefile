@@ -6,6 +6,7 @@
 #   sudo make demo        two logins, side by side, without and with nsshell
 #   sudo make test        everything that can be checked
 #   sudo make bench       what a session costs
+#   make fuzz             FUZZ_SECONDS=600 for each parser
 #   make lint | deps | clean
 
 PREFIX  ?= /usr
@@ -14,6 +15,8 @@ BINDIR     = $(PREFIX)/bin
 SBINDIR    = $(PREFIX)/sbin
 LIBEXECDIR = $(PREFIX)/libexec/nsshell
 DOCDIR     = $(PREFIX)/share/doc/nsshell
+MANDIR     = $(PREFIX)/share/man
+SHAREDIR   = $(PREFIX)/share
 PAMDIR    ?= $(shell packaging/pam-dir)
 # pam-auth-update reads no other directory, whatever the prefix; systems without it get no file
 PAMCONFIGS ?= $(wildcard /usr/share/pam-configs)
@@ -21,6 +24,17 @@ PAMCONFIGS ?= $(wildcard /usr/share/pam-configs)
 TARGET_DIR    := $(abspath $(or $(CARGO_TARGET_DIR),target))
 NSSHELL_BUILD ?= $(TARGET_DIR)/release
 PROGRAMS       = session-init nsshell nsctl
+# sections are what comes after the last dot
+MAN_PAGES      = $(notdir $(wildcard packaging/man/*.[158]))
+man_path       = $(MANDIR)/man$(subst .,,$(suffix $(1)))/$(1)
+
+# where each shell looks for what comes after `nsctl`
+BASH_COMPLETION = $(SHAREDIR)/bash-completion/completions/nsctl
+ZSH_COMPLETION  = $(SHAREDIR)/zsh/site-functions/_nsctl
+FISH_COMPLETION = $(SHAREDIR)/fish/vendor_completions.d/nsctl.fish
+# not by a pipe alone: an nsctl that fails must fail the installation
+install_completion = text=$$('$(NSSHELL_BUILD)/nsctl' completions $(1)) && \
+  printf '%s\n' "$$text" | install -D -m 644 /dev/stdin '$(DESTDIR)$(2)'
 
 # Under sudo the toolchain is the invoking user's, and so must the files of the build be: what root
 # left in target/ that user could neither rebuild nor delete. Only the tests themselves run as root.
@@ -42,7 +56,7 @@ CARGO_AS_ROOT = env $(RUST_ENV) NSSHELL_BUILD='$(NSSHELL_BUILD)' cargo
 # says what is run without the environment, which is long
 cargo = echo 'cargo $(1)'; $(CARGO) $(1)
 
-.PHONY: all build install install-files uninstall test test-install bench demo lint deps clean need-cargo
+.PHONY: fuzz all build install install-files uninstall test test-install bench demo lint deps clean need-cargo
 .NOTPARALLEL:
 
 all: build
@@ -68,8 +82,14 @@ install-files:
 	install -D -m 755 '$(NSSHELL_BUILD)/nsshell' '$(DESTDIR)$(BINDIR)/nsshell'
 	install -D -m 755 '$(NSSHELL_BUILD)/nsctl' '$(DESTDIR)$(SBINDIR)/nsctl'
 	install -D -m 644 packaging/nsshell.toml '$(DESTDIR)$(DOCDIR)/nsshell.toml.example'
+	install -D -m 644 packaging/nsshell.schema.json '$(DESTDIR)$(DOCDIR)/nsshell.schema.json'
 	install -D -m 644 packaging/pam.d-example '$(DESTDIR)$(DOCDIR)/pam.d-example'
 	$(if $(PAMCONFIGS),install -D -m 644 packaging/pam-config '$(DESTDIR)$(PAMCONFIGS)/nsshell')
+	$(foreach page,$(MAN_PAGES),install -D -m 644 'packaging/man/$(page)' \
+	  '$(DESTDIR)$(call man_path,$(page))' &&) true
+	@$(call install_completion,bash,$(BASH_COMPLETION))
+	@$(call install_completion,zsh,$(ZSH_COMPLETION))
+	@$(call install_completion,fish,$(FISH_COMPLETION))
 	install -d -m 755 '$(DESTDIR)/etc/nsshell'
 
 # A PAM line without its module locks everybody out, so does a login shell that is gone.
@@ -79,7 +99,10 @@ uninstall:
 	rm -f '$(DESTDIR)$(PAMDIR)/pam_nsshell.so' '$(DESTDIR)$(LIBEXECDIR)/session-init' \
 	  '$(DESTDIR)$(BINDIR)/nsshell' '$(DESTDIR)$(SBINDIR)/nsctl' \
 	  '$(DESTDIR)$(DOCDIR)/nsshell.toml.example' '$(DESTDIR)$(DOCDIR)/pam.d-example' \
-	  $(if $(PAMCONFIGS),'$(DESTDIR)$(PAMCONFIGS)/nsshell')
+	  '$(DESTDIR)$(DOCDIR)/nsshell.schema.json' '$(DESTDIR)$(BASH_COMPLETION)' \
+	  '$(DESTDIR)$(ZSH_COMPLETION)' '$(DESTDIR)$(FISH_COMPLETION)' \
+	  $(if $(PAMCONFIGS),'$(DESTDIR)$(PAMCONFIGS)/nsshell') \
+	  $(foreach page,$(MAN_PAGES),'$(DESTDIR)$(call man_path,$(page))')
 	for dir in '$(LIBEXECDIR)' '$(DOCDIR)' /etc/nsshell; do \
 	  rmdir '$(DESTDIR)'"$$dir" 2>/dev/null || true; done
 
@@ -103,6 +126,11 @@ test: deps lint build
 
 test-install:
 	tests/install_test.sh '$(NSSHELL_BUILD)'
+
+# FUZZ_SECONDS for each target; what is found lies in fuzz/artifacts
+FUZZ_SECONDS ?= 600
+fuzz: need-cargo
+	$(if $(INVOKER),runuser -u $(INVOKER) -- )env $(RUST_ENV) fuzz/run.sh '$(FUZZ_SECONDS)'
 
 bench: deps build
 	NSSHELL_BUILD='$(NSSHELL_BUILD)' tests/bench/bench.sh

@@ -36,8 +36,17 @@ wanted='755 d etc/nsshell
 644 f MODULES/pam_nsshell.so
 755 f usr/libexec/nsshell/session-init
 755 f usr/sbin/nsctl
+644 f usr/share/bash-completion/completions/nsctl
+644 f usr/share/doc/nsshell/nsshell.schema.json
 644 f usr/share/doc/nsshell/nsshell.toml.example
 644 f usr/share/doc/nsshell/pam.d-example
+644 f usr/share/fish/vendor_completions.d/nsctl.fish
+644 f usr/share/man/man1/nsshell.1
+644 f usr/share/man/man5/nsshell.toml.5
+644 f usr/share/man/man8/nsctl.8
+644 f usr/share/man/man8/pam_nsshell.8
+644 f usr/share/man/man8/session-init.8
+644 f usr/share/zsh/site-functions/_nsctl
 644 f usr/share/pam-configs/nsshell'
 
 # lists WANTED with the modules' directory put in, sorted by path as listing is
@@ -62,4 +71,4 @@ expect 'make install puts the files where Fedora wants them' \
 rm -rf "${dest:?}"/*
 run_make install-files PREFIX=/usr/local PAMDIR=/$debian PAMCONFIGS=/usr/share/pam-configs
 expect 'make install follows PREFIX' "$(for_modules $debian "$wanted" |
-  sed -E 's, usr/(bin|sbin|libexec|share/doc), usr/local/\1,' | sort -k 3)"
+  sed -E 's, usr/(bin|sbin|libexec|share/(doc|man|bash-completion|fish|zsh)), usr/local/\1,' | sort -k 3)"

@@ -70,6 +70,22 @@ pub enum Error {
         /// what is wrong with it
         why: &'static str,
     },
+    /// a private directory of a profile gives no valid path for this login
+    Private {
+        /// the profile
+        profile: String,
+        /// the path as the profile has it
+        template: String,
+        /// what is wrong with what the template gave
+        why: String,
+    },
+    /// the policy has more files than are read
+    TooManyFiles {
+        /// the directory, or what else they are in
+        place: String,
+        /// how many are read
+        most: usize,
+    },
     /// the host did not answer
     Host {
         /// what was tried, with the path or name: "open /etc/subuid"
@@ -205,6 +221,22 @@ impl fmt::Display for Error {
                 f,
                 "the host name `{}` of profile `{profile}` {why}; change `hostname` in the profile",
                 printable(name)
+            ),
+            Error::Private {
+                profile,
+                template,
+                why,
+            } => write!(
+                f,
+                "the private directory `{}` of profile `{profile}` cannot be made for this login: \
+                 {}; change `private` in the profile",
+                printable(template),
+                printable(why)
+            ),
+            Error::TooManyFiles { place, most } => write!(
+                f,
+                "{} has more than {most} files of a policy; put some of them together",
+                printable(place)
             ),
             Error::Host { what, errno } => {
                 write!(f, "{}", printable(what))?;

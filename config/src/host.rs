@@ -1,6 +1,7 @@
 //! What the host has to say: the only way in for facts that are not in the policy.
 
 use std::fmt;
+use std::path::Path;
 
 use crate::{Account, Error};
 
@@ -12,6 +13,12 @@ pub trait Host {
     /// # Errors
     /// The user database does not answer. A rule may depend on it, so the login is refused.
     fn groups(&self, account: &Account) -> Result<Vec<String>, Error>;
+
+    /// Name of the account's primary group, or its number if it has no name.
+    ///
+    /// # Errors
+    /// The user database does not answer.
+    fn primary_group(&self, account: &Account) -> Result<String, Error>;
 
     /// The account's subordinate ids of one kind (subuid(5), subgid(5)), in the order of the
     /// source. None is an empty list, not an error.
@@ -25,6 +32,25 @@ pub trait Host {
     /// # Errors
     /// The kernel does not give it, or it is no text.
     fn hostname(&self) -> Result<String, Error>;
+}
+
+/// What can be known about a whole host, for an administrator's questions. A login needs none
+/// of it.
+pub trait Facts: Host {
+    /// Everybody whom the name service enumerates.
+    fn accounts(&self) -> &[Account];
+
+    /// The account of this login name.
+    fn account(&self, name: &str) -> Option<Account>;
+
+    /// Whether there is a group of this name.
+    fn has_group(&self, name: &str) -> bool;
+
+    /// Whether this is a directory.
+    fn is_directory(&self, path: &Path) -> bool;
+
+    /// Whether this is a file that can be executed.
+    fn is_program(&self, path: &Path) -> bool;
 }
 
 /// User ids or group ids: they have maps and ranges of their own.

@@ -6,24 +6,51 @@
 //! and in a test.
 #![forbid(unsafe_code)]
 
+mod cover;
 mod diagnostic;
 mod error;
+mod everybody;
+mod explain;
 mod host;
-mod hostname;
 pub mod idmap;
+mod lay;
+mod lint;
+mod login_defs;
+mod matching;
+mod network;
 mod path;
+mod pattern;
+mod plain;
 mod plan;
 mod policy;
+mod private;
 mod profile;
 mod resolve;
 mod rule;
+mod settle;
+mod shape;
+mod source;
 pub mod subid;
+pub mod subordinate;
 mod suggest;
-mod text;
+mod template;
+mod tree;
+mod word;
 
-pub use diagnostic::{Diagnostic, printable};
+pub use diagnostic::{Diagnostic, Excerpt, Severity, printable};
 pub use error::Error;
-pub use host::{Host, IdKind, Range, RangeFault};
-pub use plan::{Account, IdMapLine, IdMaps, Login, Matched, Mount, Namespace, Plan, SessionPlan};
-pub use policy::{BUILT_IN, MAX_FILE_SIZE, NONE, Policy, left_alone};
-pub use resolve::resolve;
+pub use everybody::{Everybody, Refused, refused};
+pub use explain::{Explanation, Missed, Origin, explain};
+pub use host::{Facts, Host, IdKind, Range, RangeFault};
+pub use lay::TOP_KEYS;
+pub use lint::lint;
+pub use login_defs::Limits;
+pub use plan::{
+    Account, IdMapLine, IdMaps, Login, Matched, Mode, Mount, Namespace, OnFailure, Plan,
+    SessionPlan,
+};
+pub use policy::{BUILT_IN, Layer, MAX_FILE_SIZE, MAX_FILES, NONE, Policy, PolicyFile, left_alone};
+pub use private::PRIVATE_KEYS;
+pub use profile::PROFILE_KEYS;
+pub use resolve::{on_failure, resolve};
+pub use rule::RULE_KEYS;

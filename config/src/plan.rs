@@ -113,6 +113,28 @@ pub enum Mount {
     RuntimeDir,
 }
 
+/// What becomes of a login whose session cannot be made as planned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// it is refused
+    #[default]
+    Deny,
+    /// it goes on without a session, and the log says so each time
+    Unconfined,
+}
+
+/// Whether the plan is carried out for the login.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// the login enters the session
+    #[default]
+    Enforce,
+    /// the session is made beside the login, which stays as it is, to see what would fail
+    Observe,
+}
+
 /// What is made for a confined session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionPlan {
@@ -148,6 +170,15 @@ pub struct Plan {
     /// the account phase refuses the user if their login shell is not nsshell; only ever true
     /// for a plan with a user namespace, which nothing but nsshell enters
     pub require_nsshell: bool,
+    /// what if the session cannot be made; `Unconfined` also for an exempt user
+    #[serde(default)]
+    pub on_failure: OnFailure,
+    /// the user is in a group that the policy never refuses
+    #[serde(default)]
+    pub exempt: bool,
+    /// whether the login enters what is made
+    #[serde(default)]
+    pub mode: Mode,
     /// what to make; none: the login stays as it is
     pub session: Option<SessionPlan>,
 }

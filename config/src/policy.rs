@@ -1,20 +1,22 @@
-//! The policy: the rules and profiles of a file laid over the built-in ones.
+//! The policy: rules and profiles of several files, laid over the built-in ones.
 
 use std::collections::BTreeMap;
 
-use crate::diagnostic::Source;
-use crate::host::Host;
+use crate::diagnostic::Faults;
+use crate::lay::{MAX_PROFILES, MAX_RULES, Text};
+use crate::matching::{Candidate, Miss};
+use crate::pattern::Name;
 pub use crate::profile::NONE;
-use crate::profile::Profile;
-use crate::rule::{Candidate, Rule, is_person, is_systemd_user};
-use crate::text::PolicyText;
-use crate::{Account, Error, Login, Matched, Namespace, suggest};
+use crate::profile::{Keys, Profile};
+use crate::rule::{Rule, is_person, is_systemd_user};
+use crate::source::{At, Place, Source};
+use crate::{Account, Error, Login, Matched, Namespace, settle};
 
-/// Largest policy file, in bytes. Whoever reads the file should look at its size first.
-pub const MAX_FILE_SIZE: usize = 1 << 20;
-const MAX_RULES: usize = 10_000;
-const MAX_PROFILES: usize = 1_000;
-const MAX_PROFILE_NAME: usize = 64;
+/// Largest file of a policy, in bytes. Whoever reads the file should look at its size first.
+pub const MAX_FILE_SIZE: usize = 4 << 20;
+
+/// Most files of a policy.
+pub const MAX_FILES: usize = 200;
 
 /// How the built-in policy is called where a file name is expected.
 pub const BUILT_IN: &str = "built-in policy";
@@ -28,14 +30,56 @@ pub fn left_alone(login: &Login, account: &Account) -> bool {
     !is_person(account) || is_systemd_user(&login.service)
 }
 
+/// Whose a file of the policy is. Of two layers the first one here is the stronger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// /etc/nsshell/conf.d: the administrator's, or of a tool that distributes policy
+    DropIn,
+    /// /etc/nsshell/nsshell.toml: the administrator's
+    Main,
+    /// /usr/lib/nsshell: of packages
+    Vendor,
+    /// the built-in policy
+    BuiltIn,
+}
+
+/// A file of the policy.
+#[derive(Debug, Clone)]
+pub struct PolicyFile {
+    /// its path, or what it is called in messages
+    pub name: String,
+    /// its content
+    pub text: String,
+    /// whose it is
+    pub layer: Layer,
+}
+
 /// Rules and profiles, complete and free of contradictions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Policy {
-    /// name of the file that is laid over the built-in policy
-    file: String,
-    /// the file's, then the built-in ones; the first that matches holds
-    rules: Vec<Rule>,
-    profiles: BTreeMap<String, Profile>,
+    /// the strongest first; the last one is the built-in policy
+    pub(crate) sources: Vec<Source>,
+    /// whose each source is
+    pub(crate) layers: Vec<Layer>,
+    /// those of stronger files first; the first that matches holds
+    pub(crate) rules: Vec<Rule>,
+    /// what the texts say about each profile
+    pub(crate) own: BTreeMap<String, Keys>,
+    /// the same with what it extends
+    pub(crate) settled: BTreeMap<String, Keys>,
+    /// groups that are never refused
+    pub(crate) exempt: Vec<At<Name>>,
+    /// keys of profiles that are set in a weaker file as well
+    pub(crate) overridden: Vec<Overridden>,
+}
+
+/// A key of a profile that a stronger file sets again.
+#[derive(Debug, Clone)]
+pub(crate) struct Overridden {
+    pub(crate) profile: String,
+    pub(crate) key: &'static str,
+    pub(crate) holds: Place,
+    pub(crate) other: Place,
 }
 
 impl Policy {
@@ -44,153 +88,269 @@ impl Policy {
     pub fn builtin() -> Policy {
         // A test shows that the text is valid. Were it not, this policy without rules refuses
         // every login but root's.
-        let none = Profile {
-            namespaces: [].into(),
-            ..Profile::default()
-        };
-        let empty = Policy {
-            file: BUILT_IN.to_owned(),
+        Policy::from_files(Vec::new()).unwrap_or_else(|_| Policy {
+            sources: Vec::new(),
+            layers: Vec::new(),
             rules: Vec::new(),
-            profiles: BTreeMap::from([(NONE.to_owned(), none)]),
-        };
-        empty
-            .clone()
-            .overlaid(BUILT_IN_TEXT, BUILT_IN, true)
-            .unwrap_or(empty)
+            own: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            exempt: Vec::new(),
+            overridden: Vec::new(),
+        })
     }
 
-    /// The policy of a file's text, laid over the built-in one: its rules come first, its
-    /// profiles replace single keys of built-in profiles of the same name.
+    /// The policy of one file's text, laid over the built-in one.
     ///
     /// # Errors
     /// [`Error::Policy`] with all faults of the text, or [`Error::PolicySize`].
     pub fn parse(text: &str, file_name: &str) -> Result<Policy, Error> {
-        Policy::builtin().overlaid(text, file_name, false)
+        Policy::from_files(vec![PolicyFile {
+            name: file_name.to_owned(),
+            text: text.to_owned(),
+            layer: Layer::Main,
+        }])
+    }
+
+    /// The policy of several files, the strongest first, laid over the built-in one: the rules
+    /// of a stronger file are tried first, and what it sets in a profile, or at the top, holds
+    /// against a weaker one.
+    ///
+    /// # Errors
+    /// [`Error::Policy`] with all faults of all texts, or a limit that is passed.
+    pub fn from_files(mut files: Vec<PolicyFile>) -> Result<Policy, Error> {
+        if files.len() > MAX_FILES {
+            let place = "the policy".to_owned();
+            let most = MAX_FILES;
+            return Err(Error::TooManyFiles { place, most });
+        }
+        if let Some(long) = files.iter().find(|file| file.text.len() > MAX_FILE_SIZE) {
+            return Err(Error::PolicySize {
+                file: long.name.clone(),
+                size: long.text.len(),
+            });
+        }
+        files.push(PolicyFile {
+            name: BUILT_IN.to_owned(),
+            text: BUILT_IN_TEXT.to_owned(),
+            layer: Layer::BuiltIn,
+        });
+        let layers: Vec<Layer> = files.iter().map(|file| file.layer).collect();
+        let sources: Vec<Source> = files
+            .into_iter()
+            .map(|file| Source::new(&file.name, file.text))
+            .collect();
+        let mut faults = Faults::default();
+        let mut policy = Policy {
+            sources: Vec::new(),
+            layers,
+            rules: Vec::new(),
+            own: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            exempt: Vec::new(),
+            overridden: Vec::new(),
+        };
+        policy.lay(&sources, &mut faults);
+        policy.sources = sources;
+        match faults.is_empty() {
+            true => Ok(policy),
+            false => Err(Error::Policy(faults.shown(&policy.sources))),
+        }
+    }
+
+    fn lay(&mut self, sources: &[Source], faults: &mut Faults) {
+        let mut default: Option<At<String>> = None;
+        let mut exempt = None;
+        for (number, source) in (0u32..).zip(sources) {
+            let text = Text::read(&source.text, number, faults);
+            let built_in = sources.len() == usize::try_from(number).unwrap_or(0) + 1;
+            if let (true, Some(default)) = (built_in, &default) {
+                // before the built-in rule for everybody else, which it replaces
+                self.rules.push(Rule::of_all(&default.value, default.place));
+            }
+            match self.rules.is_empty() {
+                // not copied: mostly one file has nearly all rules
+                true => self.rules = text.rules,
+                false => self.rules.extend(text.rules),
+            }
+            for (name, said) in text.profiles {
+                self.lay_profile(name, &said.keys);
+            }
+            default = default.or(text.default);
+            exempt = exempt.or(text.exempt);
+        }
+        // what one file has too much of is told already; the built-in policy is not counted
+        let one_by_one = faults.is_empty();
+        if let (true, Some(rule)) = (one_by_one, self.rules.get(MAX_RULES + 4)) {
+            let what = format!("more than {MAX_RULES} rules in all files");
+            faults.error(rule.place, what);
+        }
+        if one_by_one && self.own.len() > MAX_PROFILES + 2 {
+            let nowhere = Place {
+                file: 0,
+                start: 0,
+                end: 0,
+            };
+            faults.error(
+                nowhere,
+                format!("more than {MAX_PROFILES} profiles in all files"),
+            );
+        }
+        self.exempt = exempt.map(|exempt| exempt.value).unwrap_or_default();
+        self.settled = settle::settle(&self.own, faults);
+        let mut can = BTreeMap::new();
+        for rule in &self.rules {
+            self.check_rule(rule, &mut can, faults);
+        }
+    }
+
+    /// Lays what a weaker text says about a profile under what is known.
+    fn lay_profile(&mut self, name: String, keys: &Keys) {
+        let stronger = self.own.entry(name.clone()).or_default();
+        if stronger.extends.is_none() {
+            stronger.extends.clone_from(&keys.extends);
+        }
+        for ((key, holds), (_, other)) in stronger.places().into_iter().zip(keys.places()) {
+            if let (Some(holds), Some(other)) = (holds, other) {
+                self.overridden.push(Overridden {
+                    profile: name.clone(),
+                    key,
+                    holds,
+                    other,
+                });
+            }
+        }
+        stronger.fill(keys);
+    }
+
+    /// Notes a rule whose profile does not exist or cannot be for whom the rule is.
+    fn check_rule<'p>(
+        &'p self,
+        rule: &'p Rule,
+        seen: &mut BTreeMap<&'p str, Option<Profile>>,
+        faults: &mut Faults,
+    ) {
+        let name: &str = &rule.profile;
+        if name.is_empty() {
+            return; // told already
+        }
+        let settled = || self.settled.get(name).map(Profile::new);
+        let at = rule.profile_place;
+        let Some(profile) = seen.entry(name).or_insert_with(settled) else {
+            settle::unknown(name, at, self.own.keys(), faults);
+            return;
+        };
+        // found here, not at root's next login
+        if profile.has(Namespace::User) && rule.names_root() {
+            let what = format!("profile `{name}` would map the host's root for the user root");
+            let noted = faults.error(at, what);
+            noted.help("choose a profile without the user namespace");
+        }
+        if profile.has(Namespace::Pid) && rule.names_systemd_user() {
+            let what = format!("profile `{name}` has a pid namespace, which ends systemd --user");
+            let noted = faults.error(at, what);
+            noted.help("choose a profile without it for the service systemd-user");
+        }
     }
 
     /// Whether any rule depends on groups: only then does a login need them.
     #[must_use]
     pub fn mentions_groups(&self) -> bool {
-        self.rules.iter().any(Rule::mentions_groups)
+        !self.exempt.is_empty() || self.rules.iter().any(Rule::mentions_groups)
+    }
+
+    /// How many rules there are, the built-in ones included.
+    #[must_use]
+    pub fn rule_count(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// The names of its files, the strongest first.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().map(|source| source.name.as_str())
     }
 
     /// The profile of the first rule that matches: its name, itself and where the rule is.
+    /// Each rule before that one is told, with why it does not match.
     pub(crate) fn choose(
         &self,
+        candidate: &mut Candidate<'_>,
         login: &Login,
-        account: &Account,
-        host: &dyn Host,
-    ) -> Result<(&str, &Profile, Matched), Error> {
-        let mut candidate = Candidate::new(login, account, host);
-        for rule in &self.rules {
-            if rule.matches(&mut candidate)? {
-                let file = if rule.built_in { BUILT_IN } else { &self.file };
-                return self.found(&rule.profile, file, rule.line, login, account);
+        missed: impl FnMut(&Rule, Miss),
+    ) -> Result<(&str, Profile, Matched), Error> {
+        self.choose_among(self.rules.iter(), candidate, login, missed)
+    }
+
+    /// The same of some of the rules, which have to be those that can match, in their order.
+    pub(crate) fn choose_among<'r>(
+        &'r self,
+        rules: impl Iterator<Item = &'r Rule>,
+        candidate: &mut Candidate<'_>,
+        login: &Login,
+        mut missed: impl FnMut(&Rule, Miss),
+    ) -> Result<(&'r str, Profile, Matched), Error> {
+        let account = candidate.account;
+        for rule in rules {
+            match rule.miss(candidate)? {
+                Some(miss) => missed(rule, miss),
+                None => return self.found(&rule.profile, self.matched(rule), login, account),
             }
         }
         if left_alone(login, account) {
-            return self.found(NONE, BUILT_IN, 0, login, account);
+            let matched = Matched {
+                file: BUILT_IN.to_owned(),
+                line: 0,
+            };
+            return self.found(NONE, matched, login, account);
         }
         Err(no_rule(login, account))
+    }
+
+    /// Where a rule is.
+    pub(crate) fn matched(&self, rule: &Rule) -> Matched {
+        let (file, line) = self.place(rule.place);
+        Matched { file, line }
+    }
+
+    /// File and line of a place.
+    pub(crate) fn place(&self, place: Place) -> (String, usize) {
+        match self.source(place) {
+            Some(source) => (source.name.clone(), source.line(place.start)),
+            None => (String::new(), 0),
+        }
+    }
+
+    /// What is written at a place.
+    pub(crate) fn written(&self, place: Place) -> &str {
+        let range = usize::try_from(place.start)
+            .ok()
+            .zip(usize::try_from(place.end).ok());
+        let text = self.source(place).map_or("", |source| &source.text);
+        range
+            .and_then(|(start, end)| text.get(start..end))
+            .unwrap_or("")
+    }
+
+    fn source(&self, place: Place) -> Option<&Source> {
+        self.sources.get(usize::try_from(place.file).ok()?)
     }
 
     fn found(
         &self,
         name: &str,
-        file: &str,
-        line: usize,
+        matched: Matched,
         login: &Login,
         account: &Account,
-    ) -> Result<(&str, &Profile, Matched), Error> {
+    ) -> Result<(&str, Profile, Matched), Error> {
         // Reading a policy has seen to it that each rule has its profile; were it not so, the
-        // login would be refused.
-        let (name, profile) = self
-            .profiles
-            .get_key_value(name)
-            .ok_or_else(|| no_rule(login, account))?;
-        Ok((
-            name,
-            profile,
-            Matched {
-                file: file.to_owned(),
-                line,
-            },
-        ))
-    }
-
-    fn overlaid(mut self, text: &str, file: &str, built_in: bool) -> Result<Policy, Error> {
-        if text.len() > MAX_FILE_SIZE {
-            return Err(Error::PolicySize {
-                file: file.to_owned(),
-                size: text.len(),
-            });
-        }
-        let mut source = Source::new(file, text);
-        match toml::from_str::<PolicyText>(text) {
-            Ok(parsed) => self.lay(&parsed, built_in, &mut source),
-            Err(error) => source.toml_fault(&error),
-        }
-        file.clone_into(&mut self.file);
-        match source.into_found() {
-            found if found.is_empty() => Ok(self),
-            found => Err(Error::Policy(found)),
-        }
-    }
-
-    fn lay(&mut self, text: &PolicyText, built_in: bool, source: &mut Source<'_>) {
-        if let Some(rule) = text.rule.get(MAX_RULES) {
-            source.fault(rule.span(), format!("more than {MAX_RULES} rules"), None);
-            return;
-        }
-        let mut names: Vec<_> = text.profile.keys().collect();
-        names.sort_by_key(|name| name.span().start);
-        if let Some(name) = names.get(MAX_PROFILES) {
-            source.fault(
-                name.span(),
-                format!("more than {MAX_PROFILES} profiles"),
-                None,
-            );
-            return;
-        }
-        for (name, profile) in &text.profile {
-            if let Err(why) = profile_name(name.get_ref()) {
-                source.fault(name.span(), why, None);
+        // login would be refused, but root's.
+        match self.settled.get_key_value(name) {
+            Some((name, keys)) => Ok((name, Profile::new(keys), matched)),
+            None if name == NONE => {
+                let mut none = Profile::new(&Keys::default());
+                none.namespaces.clear();
+                Ok((NONE, none, matched))
             }
-            let below = self.profiles.entry(name.get_ref().clone()).or_default();
-            below.lay(name.get_ref(), profile, source);
-        }
-        let mut rules = Vec::with_capacity(text.rule.len() + self.rules.len());
-        for rule_text in &text.rule {
-            let rule = Rule::read(rule_text, built_in, source);
-            self.check_rule(&rule, rule_text.get_ref().profile.span(), source);
-            rules.push(rule);
-        }
-        rules.append(&mut self.rules);
-        self.rules = rules;
-    }
-
-    /// Notes a rule whose profile does not exist or cannot be for whom the rule is.
-    fn check_rule(&self, rule: &Rule, at: std::ops::Range<usize>, source: &mut Source<'_>) {
-        let name = &rule.profile;
-        let Some(profile) = self.profiles.get(name) else {
-            let near = suggest::nearest(name, self.profiles.keys().map(String::as_str));
-            let help = match near {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("define it with [profile.{name}]"),
-            };
-            source.fault(at, format!("there is no profile `{name}`"), Some(help));
-            return;
-        };
-        // found here, not at root's next login
-        if rule.names_root() && profile.has(Namespace::User) {
-            let what = format!("profile `{name}` would map the host's root for the user root");
-            let help = "choose a profile without the user namespace".to_owned();
-            source.fault(at.clone(), what, Some(help));
-        }
-        if rule.names_systemd_user() && profile.has(Namespace::Pid) {
-            let what = format!("profile `{name}` has a pid namespace, which ends systemd --user");
-            let help = "choose a profile without it for the service systemd-user".to_owned();
-            source.fault(at, what, Some(help));
+            None => Err(no_rule(login, account)),
         }
     }
 }
@@ -200,20 +360,4 @@ fn no_rule(login: &Login, account: &Account) -> Error {
         user: account.name.clone(),
         service: login.service.clone(),
     }
-}
-
-/// Profile names get into logs, environments and tables.
-fn profile_name(name: &str) -> Result<(), String> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if name.is_empty() || name.len() > MAX_PROFILE_NAME {
-        return Err(format!(
-            "the name of a profile has 1 to {MAX_PROFILE_NAME} characters"
-        ));
-    }
-    if !name.chars().all(is_plain) {
-        return Err(format!(
-            "profile name `{name}` has a character that is not a letter, digit, _ . or -"
-        ));
-    }
-    Ok(())
 }

@@ -1,32 +1,94 @@
 //! Profiles: what a session is made of, before it is known whose.
 
 use std::collections::BTreeSet;
-use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
-use toml::Spanned;
-
-use crate::diagnostic::Source;
-use crate::hostname::Template;
-use crate::path;
-use crate::text::{IdMap, PrivateText, ProfileText, Ranges};
-use crate::{Mount, Namespace};
-
-/// Permission bits of every private directory, those of /tmp.
-const PRIVATE_MODE: u32 = 0o1777;
+use crate::diagnostic::Faults;
+use crate::private::{self, Private};
+use crate::shape;
+use crate::source::{At, Place};
+use crate::template::Template;
+use crate::tree::Node;
+use crate::{Mode, Namespace, OnFailure, path};
 
 /// The profile that leaves a login as it is. Root and systemd-user depend on it.
 pub const NONE: &str = "none";
 
-/// A profile with every key settled. The defaults of the keys are [`Profile::default`], and
-/// that is the built-in profile `standard`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Most profiles that one extends directly.
+const MAX_EXTENDS: usize = 16;
+
+/// `id_map`: who the user is inside the user namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdMap {
+    /// the same id as outside
+    Keep,
+    /// id 0
+    Root,
+}
+
+/// `ranges`: what if the user has no subordinate ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ranges {
+    /// then only the user's own id is mapped
+    IfAny,
+    /// then the login is refused
+    Required,
+}
+
+/// Declares the keys of a profile: what they hold, and all that has to be done to each.
+macro_rules! keys {
+    ($($key:ident: $type:ty),* $(,)?) => {
+        /// The keys of `[profile.NAME]`.
+        pub const PROFILE_KEYS: &[&str] = &["extends", $(stringify!($key)),*];
+
+        /// What the texts say about a profile: each key is optional, since a text is laid over
+        /// another one, and a profile over those that it extends.
+        #[derive(Debug, Clone, Default)]
+        pub(crate) struct Keys {
+            pub(crate) extends: Option<At<Vec<At<String>>>>,
+            $(pub(crate) $key: Option<At<$type>>,)*
+        }
+
+        impl Keys {
+            /// Takes from a weaker profile what is not set here. What is extended is not a
+            /// setting: each profile extends its own.
+            pub(crate) fn fill(&mut self, weaker: &Keys) {
+                $(if self.$key.is_none() {
+                    self.$key.clone_from(&weaker.$key);
+                })*
+            }
+
+            /// Where each key is set, `extends` left out.
+            pub(crate) fn places(&self) -> Vec<(&'static str, Option<Place>)> {
+                vec![$((stringify!($key), self.$key.as_ref().map(|set| set.place))),*]
+            }
+        }
+    };
+}
+
+keys! {
+    namespaces: BTreeSet<Namespace>,
+    id_map: IdMap,
+    ranges: Ranges,
+    private: Vec<Private>,
+    runtime_dir: bool,
+    hostname: Template,
+    shell: PathBuf,
+    require_nsshell: bool,
+    grace: u32,
+    timeout: u32,
+    on_failure: OnFailure,
+    mode: Mode,
+}
+
+/// A profile with every key settled. The defaults of the keys are those of
+/// [`Profile::new`] without any, and that is the built-in profile `standard`.
+#[derive(Debug, Clone)]
 pub(crate) struct Profile {
     /// empty: the login stays as it is; else it has [`Namespace::Mount`]
     pub(crate) namespaces: BTreeSet<Namespace>,
     pub(crate) id_map: IdMap,
     pub(crate) ranges: Ranges,
-    /// in the order of their paths
     pub(crate) private: Vec<Private>,
     pub(crate) runtime_dir: bool,
     pub(crate) hostname: Option<Template>,
@@ -34,264 +96,241 @@ pub(crate) struct Profile {
     pub(crate) require_nsshell: bool,
     pub(crate) grace: u32,
     pub(crate) timeout: u32,
-}
-
-/// A private directory.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Private {
-    path: PathBuf,
-    size: Option<String>,
-    optional: bool,
-}
-
-impl Default for Profile {
-    fn default() -> Profile {
-        use Namespace::{Cgroup, Ipc, Mount, Pid, User, Uts};
-        // sorted; these two need not exist on every host, /tmp does
-        let private = [("/dev/shm", true), ("/tmp", false), ("/var/tmp", true)];
-        Profile {
-            namespaces: BTreeSet::from([Mount, Ipc, Pid, User, Uts, Cgroup]),
-            id_map: IdMap::Keep,
-            ranges: Ranges::IfAny,
-            private: private
-                .map(|(path, optional)| Private {
-                    path: path.into(),
-                    size: None,
-                    optional,
-                })
-                .into(),
-            runtime_dir: true,
-            hostname: None,
-            shell: PathBuf::from("/bin/bash"),
-            require_nsshell: true,
-            grace: 5,
-            timeout: 10,
-        }
-    }
+    pub(crate) on_failure: OnFailure,
+    pub(crate) mode: Mode,
 }
 
 impl Profile {
+    /// The profile with these keys, and the default of every other one.
+    pub(crate) fn new(keys: &Keys) -> Profile {
+        use Namespace::{Cgroup, Ipc, Mount, Pid, User, Uts};
+        let standard = || BTreeSet::from([Mount, Ipc, Pid, User, Uts, Cgroup]);
+        Profile {
+            namespaces: value(&keys.namespaces).unwrap_or_else(standard),
+            id_map: value(&keys.id_map).unwrap_or(IdMap::Keep),
+            ranges: value(&keys.ranges).unwrap_or(Ranges::IfAny),
+            private: value(&keys.private).unwrap_or_else(private::standard),
+            runtime_dir: value(&keys.runtime_dir).unwrap_or(true),
+            hostname: value(&keys.hostname),
+            shell: value(&keys.shell).unwrap_or_else(|| PathBuf::from("/bin/bash")),
+            require_nsshell: value(&keys.require_nsshell).unwrap_or(true),
+            grace: value(&keys.grace).unwrap_or(5),
+            timeout: value(&keys.timeout).unwrap_or(10),
+            on_failure: value(&keys.on_failure).unwrap_or(OnFailure::Deny),
+            mode: value(&keys.mode).unwrap_or(Mode::Enforce),
+        }
+    }
+
     pub(crate) fn has(&self, kind: Namespace) -> bool {
         self.namespaces.contains(&kind)
     }
+}
 
-    /// The mounts of the host layer, in the order in which they are made.
-    pub(crate) fn mounts(&self) -> Vec<Mount> {
-        let mut mounts = Vec::with_capacity(3 + self.private.len());
-        if self.has(Namespace::Pid) {
-            mounts.push(Mount::Proc);
-        }
-        if self.has(Namespace::Ipc) {
-            mounts.push(Mount::Mqueue);
-        }
-        if self.runtime_dir {
-            mounts.push(Mount::RuntimeDir);
-        }
-        mounts.extend(self.private.iter().map(|private| Mount::Tmpfs {
-            target: private.path.clone(),
-            mode: PRIVATE_MODE,
-            size: private.size.clone(),
-            optional: private.optional,
-        }));
-        mounts
-    }
+fn value<T: Clone>(set: &Option<At<T>>) -> Option<T> {
+    set.as_ref().map(|set| set.value.clone())
+}
 
-    /// Lays the keys of a text over this profile and notes what is wrong with them.
-    pub(crate) fn lay(&mut self, name: &str, text: &ProfileText, source: &mut Source<'_>) {
-        if let Some(kinds) = &text.namespaces {
-            self.namespaces = namespaces(name, kinds, source);
-        }
-        set(&mut self.id_map, text.id_map.as_ref());
-        set(&mut self.ranges, text.ranges.as_ref());
-        set(&mut self.runtime_dir, text.runtime_dir.as_ref());
-        set(&mut self.require_nsshell, text.require_nsshell.as_ref());
-        let grace = text.grace.as_ref();
-        seconds("grace", grace, 0..=300, &mut self.grace, source);
-        let timeout = text.timeout.as_ref();
-        seconds("timeout", timeout, 1..=60, &mut self.timeout, source);
-        if let Some(template) = &text.hostname {
-            match Template::parse(template.get_ref()) {
-                Ok(parsed) => self.hostname = Some(parsed),
-                Err(why) => {
-                    let why = format!("host name template `{}`: {why}", template.get_ref());
-                    source.fault(template.span(), why, None);
-                }
+impl Keys {
+    /// Reads one key of the profile of this name, and notes what is wrong with it.
+    pub(crate) fn read(&mut self, name: &str, key: &str, node: &Node<'_>, faults: &mut Faults) {
+        match key {
+            "extends" => self.extends = extends(name, node, faults),
+            "namespaces" => self.namespaces = namespaces(name, node, faults),
+            "id_map" => {
+                let words = [("keep", IdMap::Keep), ("root", IdMap::Root)];
+                self.id_map = shape::word(node, &words, faults);
             }
-        }
-        if let Some(shell) = &text.shell {
-            match real_shell(shell.get_ref()) {
-                Ok(path) => self.shell = path,
-                Err(why) => source.fault(shell.span(), why, None),
+            "ranges" => {
+                let words = [("if-any", Ranges::IfAny), ("required", Ranges::Required)];
+                self.ranges = shape::word(node, &words, faults);
             }
-        }
-        if let Some(list) = &text.private {
-            self.private = privates(list.get_ref(), source);
-        }
-        self.contradictions(name, text, source);
-    }
-
-    /// Notes the keys of the text that say something about what the profile does not have: the
-    /// writer expects something that would not happen. Keys of the text below this one are
-    /// not in question: they are only not used.
-    fn contradictions(&self, name: &str, text: &ProfileText, source: &mut Source<'_>) {
-        use Namespace::{Mount, User, Uts};
-        let wanted = |on: &Option<Spanned<bool>>| span(on.as_ref().filter(|on| *on.get_ref()));
-        let keys = [
-            ("id_map", span(text.id_map.as_ref()), User, "user"),
-            ("ranges", span(text.ranges.as_ref()), User, "user"),
-            (
-                "require_nsshell",
-                wanted(&text.require_nsshell),
-                User,
-                "user",
-            ),
-            ("hostname", span(text.hostname.as_ref()), Uts, "uts"),
-            ("private", span(text.private.as_ref()), Mount, "mount"),
-            ("runtime_dir", wanted(&text.runtime_dir), Mount, "mount"),
-            ("grace", span(text.grace.as_ref()), Mount, "mount"),
-            ("timeout", span(text.timeout.as_ref()), Mount, "mount"),
-        ];
-        for (key, at, kind, kind_name) in keys {
-            let Some(at) = at.filter(|_| !self.has(kind)) else {
-                continue;
-            };
-            let what = format!(
-                "`{key}` says nothing in profile `{name}`, which has no {kind_name} namespace"
-            );
-            let help = format!("take it out or add \"{kind_name}\" to `namespaces`");
-            source.fault(at, what, Some(help));
-        }
-        let hides = self
-            .private
-            .iter()
-            .find(|private| self.shell.starts_with(&private.path));
-        let told = span(text.shell.as_ref()).or(span(text.private.as_ref()));
-        if let (Some(private), Some(at)) = (hides, told.filter(|_| self.has(Mount))) {
-            let (shell, hidden) = (self.shell.display(), private.path.display());
-            let what =
-                format!("the shell {shell} would be hidden by the private directory {hidden}");
-            source.fault(at, what, None);
+            "private" => self.private = private::read(node, faults),
+            "runtime_dir" => self.runtime_dir = shape::truth(node, faults),
+            "hostname" => self.hostname = hostname(node, faults),
+            "shell" => self.shell = shell(node, faults),
+            "require_nsshell" => self.require_nsshell = shape::truth(node, faults),
+            "grace" => self.grace = shape::seconds(key, node, 0..=300, faults),
+            "timeout" => self.timeout = shape::seconds(key, node, 1..=60, faults),
+            "on_failure" => {
+                let words = [
+                    ("deny", OnFailure::Deny),
+                    ("unconfined", OnFailure::Unconfined),
+                ];
+                self.on_failure = shape::word(node, &words, faults);
+            }
+            "mode" => {
+                let words = [("enforce", Mode::Enforce), ("observe", Mode::Observe)];
+                self.mode = shape::word(node, &words, faults);
+            }
+            _ => {}
         }
     }
 }
 
-fn span<T>(value: Option<&Spanned<T>>) -> Option<Range<usize>> {
-    value.map(Spanned::span)
-}
-
-fn set<T: Copy>(value: &mut T, text: Option<&Spanned<T>>) {
-    if let Some(text) = text {
-        *value = *text.get_ref();
+fn extends(name: &str, node: &Node<'_>, faults: &mut Faults) -> Option<At<Vec<At<String>>>> {
+    let list = match node.value {
+        crate::tree::Value::Text(_) => vec![shape::text(node, faults)?],
+        _ => shape::texts(node, faults)?.value,
+    };
+    if name == NONE {
+        let what = "profile `none` extends nothing: root's logins and systemd-user depend on it";
+        faults.error(node.place, what);
+        return None;
     }
-}
-
-fn seconds(
-    key: &str,
-    text: Option<&Spanned<i64>>,
-    allowed: RangeInclusive<u32>,
-    value: &mut u32,
-    source: &mut Source<'_>,
-) {
-    let Some(text) = text else { return };
-    match u32::try_from(*text.get_ref()) {
-        Ok(given) if allowed.contains(&given) => *value = given,
-        _ => {
-            let (from, to) = allowed.into_inner();
-            let what = format!("`{key}` is {} seconds, not {from} to {to}", text.get_ref());
-            source.fault(text.span(), what, None);
+    if list.len() > MAX_EXTENDS {
+        faults.error(
+            node.place,
+            format!("more than {MAX_EXTENDS} profiles are extended"),
+        );
+        return None;
+    }
+    for (at, one) in list.iter().enumerate() {
+        if let Some(first) = list.iter().take(at).find(|first| first.value == one.value) {
+            let what = format!("`{}` is listed twice", one.value);
+            faults
+                .error(one.place, what)
+                .other(first.place, "it is here");
         }
     }
+    let owned = list.into_iter().map(|one| At {
+        value: one.value.to_owned(),
+        place: one.place,
+    });
+    Some(At {
+        value: owned.collect(),
+        place: node.place,
+    })
 }
 
-fn namespaces(
-    name: &str,
-    list: &Spanned<Vec<Spanned<Namespace>>>,
-    source: &mut Source<'_>,
-) -> BTreeSet<Namespace> {
+/// The names of namespaces in a policy.
+pub const NAMESPACES: &[(&str, Namespace)] = &[
+    ("mount", Namespace::Mount),
+    ("ipc", Namespace::Ipc),
+    ("pid", Namespace::Pid),
+    ("user", Namespace::User),
+    ("uts", Namespace::Uts),
+    ("net", Namespace::Net),
+    ("cgroup", Namespace::Cgroup),
+    ("time", Namespace::Time),
+];
+
+fn namespaces(name: &str, node: &Node<'_>, faults: &mut Faults) -> Option<At<BTreeSet<Namespace>>> {
+    let list = shape::list(node, faults)?;
     let mut kinds = BTreeSet::new();
-    for kind in list.get_ref() {
-        if !kinds.insert(*kind.get_ref()) {
-            source.fault(
-                kind.span(),
-                "this namespace is listed twice".to_owned(),
-                None,
-            );
+    for one in list.value {
+        let Some(kind) = shape::word(one, NAMESPACES, faults) else {
+            continue;
+        };
+        if !kinds.insert(kind.value) {
+            faults.error(one.place, "this namespace is listed twice");
         }
     }
-    if name == NONE && !kinds.is_empty() {
+    if name == NONE && !list.value.is_empty() {
         // or a single line for `none` would confine root and every systemd --user
         let what = "profile `none` has no namespaces: root's logins and systemd-user depend on it";
-        let help = "give the profile another name and a rule".to_owned();
-        source.fault(list.span(), what.to_owned(), Some(help));
-    } else if !kinds.is_empty() && !kinds.contains(&Namespace::Mount) {
+        faults
+            .error(list.place, what)
+            .help("give the profile another name and a rule");
+        return None;
+    }
+    if !list.value.is_empty() && !kinds.contains(&Namespace::Mount) {
         let what = "namespaces without \"mount\": the session's plan and mounts need it";
-        source.fault(
-            list.span(),
-            what.to_owned(),
-            Some("add \"mount\"".to_owned()),
-        );
+        faults.error(list.place, what).help("add \"mount\"");
         // one fault is enough: not also one for each key that needs it
         kinds.insert(Namespace::Mount);
     }
-    kinds
+    Some(At {
+        value: kinds,
+        place: list.place,
+    })
+}
+
+fn hostname(node: &Node<'_>, faults: &mut Faults) -> Option<At<Template>> {
+    let text = shape::text(node, faults)?;
+    match Template::hostname(text.value) {
+        Ok(value) => Some(At {
+            value,
+            place: text.place,
+        }),
+        Err(why) => {
+            faults.error(text.place, format!("host name `{}` {why}", text.value));
+            None
+        }
+    }
 }
 
 /// The shell that nsshell becomes.
-fn real_shell(text: &str) -> Result<PathBuf, String> {
-    let shell = path::plain(text)?;
-    match shell.file_name() {
-        None => Err("`/` is no shell".to_owned()),
-        Some(name) if name == "nsshell" => Err(format!(
-            "`{text}` is nsshell itself, which has to become a real shell"
-        )),
-        Some(_) => Ok(shell),
-    }
+fn shell(node: &Node<'_>, faults: &mut Faults) -> Option<At<PathBuf>> {
+    let text = shape::text(node, faults)?;
+    let why = match path::plain(text.value) {
+        Err(why) => why,
+        Ok(_) if text.value.contains(['{', '}']) => {
+            format!("`{}`: no template can be used in `shell`", text.value)
+        }
+        Ok(value) => match value.file_name() {
+            None => "`/` is no shell".to_owned(),
+            Some(name) if name == "nsshell" => {
+                let what = "is nsshell itself, which has to become a real shell";
+                format!("`{}` {what}", text.value)
+            }
+            Some(_) => {
+                let place = text.place;
+                return Some(At { value, place });
+            }
+        },
+    };
+    faults.error(text.place, why);
+    None
 }
 
-fn privates(list: &[Spanned<PrivateText>], source: &mut Source<'_>) -> Vec<Private> {
-    let mut found: Vec<(Private, Range<usize>)> = Vec::new();
-    for entry in list {
-        let (path, span, size, optional) = match entry.get_ref() {
-            PrivateText::Path(path) => (path.as_str(), entry.span(), None, false),
-            PrivateText::Table(table) => {
-                let path = table.path.get_ref().as_str();
-                (path, table.path.span(), table.size.as_ref(), table.optional)
-            }
+/// Notes the keys of a profile that say something about what it does not have: the writer
+/// expects something that would not happen. `own` is what the profile sets itself, `settled`
+/// with what it extends. A key that is weaker than the list of namespaces is not in question:
+/// whoever wrote it could not know.
+pub(crate) fn contradictions(name: &str, own: &Keys, settled: &Keys, faults: &mut Faults) {
+    use Namespace::{Mount, User, Uts};
+    let profile = Profile::new(settled);
+    let kinds = settled.namespaces.as_ref().map(|set| set.place);
+    let set = |on: &Option<At<bool>>| on.as_ref().filter(|on| on.value).map(|on| on.place);
+    fn at<T>(set: &Option<At<T>>) -> Option<Place> {
+        set.as_ref().map(|set| set.place)
+    }
+    let keys = [
+        ("id_map", at(&own.id_map), User, "user"),
+        ("ranges", at(&own.ranges), User, "user"),
+        ("require_nsshell", set(&own.require_nsshell), User, "user"),
+        ("hostname", at(&own.hostname), Uts, "uts"),
+        ("private", at(&own.private), Mount, "mount"),
+        ("runtime_dir", set(&own.runtime_dir), Mount, "mount"),
+        ("grace", at(&own.grace), Mount, "mount"),
+        ("timeout", at(&own.timeout), Mount, "mount"),
+        ("on_failure", at(&own.on_failure), Mount, "mount"),
+        ("mode", at(&own.mode), Mount, "mount"),
+    ];
+    for (key, place, kind, kind_name) in keys {
+        let stronger = |at: &Place| kinds.is_none_or(|kinds| at.file <= kinds.file);
+        let Some(place) = place.filter(|at| !profile.has(kind) && stronger(at)) else {
+            continue;
         };
-        if let Some((size, Err(why))) = size.map(|size| (size, path::size(size.get_ref()))) {
-            source.fault(size.span(), why, None);
-        }
-        match path::private(path) {
-            Ok(path) => {
-                let size = size.map(|size| size.get_ref().clone());
-                found.push((
-                    Private {
-                        path,
-                        size,
-                        optional,
-                    },
-                    span,
-                ));
-            }
-            Err(why) => source.fault(span, why, None),
+        let what =
+            format!("`{key}` says nothing in profile `{name}`, which has no {kind_name} namespace");
+        let noted = faults.error(place, what).help(format!(
+            "take it out or add \"{kind_name}\" to `namespaces`"
+        ));
+        if let Some(kinds) = kinds {
+            noted.other(kinds, "the namespaces are set here");
         }
     }
-    // parents come before what is in them; equal ones in the order of the text
-    found.sort_by(|(a, a_at), (b, b_at)| (&a.path, a_at.start).cmp(&(&b.path, b_at.start)));
-    let mut above: Option<&Path> = None;
-    for (Private { path, .. }, span) in &found {
-        let shown = path.display();
-        match above.filter(|above| path.starts_with(above)) {
-            Some(above) if above == path => {
-                source.fault(span.clone(), format!("{shown} is listed twice"), None);
-            }
-            Some(above) => {
-                let above = above.display();
-                let what = format!("{shown} does not exist in the private {above}, which is empty");
-                source.fault(span.clone(), what, Some("take one of them out".to_owned()));
-            }
-            None => above = Some(path),
-        }
+    let hides = |private: &&Private| {
+        let fixed = private.path.fixed();
+        fixed.is_some_and(|path| profile.shell.starts_with(Path::new(path)))
+    };
+    let told = at(&own.shell).or(at(&own.private));
+    if let (true, Some(place), Some(hidden)) =
+        (profile.has(Mount), told, profile.private.iter().find(hides))
+    {
+        let (shell, hidden) = (profile.shell.display(), hidden.path.text());
+        let what = format!("the shell {shell} would be hidden by the private directory {hidden}");
+        faults.error(place, what);
     }
-    found.into_iter().map(|(private, _)| private).collect()
 }

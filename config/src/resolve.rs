@@ -1,45 +1,123 @@
 //! From policy, login and account to the plan.
 
 use crate::host::{Host, IdKind};
-use crate::profile::Profile;
-use crate::text::{IdMap, Ranges};
+use crate::matching::{Candidate, Miss};
+use crate::private;
+use crate::profile::{IdMap, Profile, Ranges};
+use crate::rule::Rule;
+use crate::template::Values;
 use crate::{
-    Account, Error, IdMapLine, IdMaps, Login, Namespace, Plan, Policy, SessionPlan, idmap,
+    Account, Error, IdMapLine, IdMaps, Login, Matched, Mode, Mount, Namespace, OnFailure, Plan,
+    Policy, SessionPlan, idmap,
 };
 
 /// The plan of a login. Everything that can be found wrong without acting is found here.
 ///
 /// # Errors
 /// No rule matches, the user's ids cannot be mapped as the profile says, or the host does not
-/// answer. There is no plan then and the login has to be refused.
+/// answer. There is no plan then; [`on_failure`] says what becomes of the login.
 pub fn resolve(
     policy: &Policy,
     login: &Login,
     account: &Account,
     host: &dyn Host,
 ) -> Result<Plan, Error> {
-    let (name, profile, matched) = policy.choose(login, account, host)?;
+    let mut candidate = Candidate::new(login, account, host);
+    let chosen = policy.choose(&mut candidate, login, |_, _| {})?;
+    plan(policy, chosen, login, &mut candidate, host)
+}
+
+/// The rules that were tried before the one that matched, the profile with that rule, and the
+/// plan.
+#[allow(clippy::type_complexity)]
+pub(crate) fn traced<'p>(
+    policy: &'p Policy,
+    login: &Login,
+    account: &Account,
+    host: &dyn Host,
+) -> (
+    Vec<(&'p Rule, Miss)>,
+    Option<(String, Matched)>,
+    Result<Plan, Error>,
+) {
+    let mut candidate = Candidate::new(login, account, host);
+    let mut count = 0;
+    let mut missed = Vec::new();
+    let chosen = policy.choose(&mut candidate, login, |_, miss| {
+        missed.extend(policy.rules.get(count).map(|rule| (rule, miss)));
+        count += 1;
+    });
+    match chosen {
+        Err(error) => (missed, None, Err(error)),
+        Ok(chosen) => {
+            let rule = Some((chosen.0.to_owned(), chosen.2.clone()));
+            let plan = plan(policy, chosen, login, &mut candidate, host);
+            (missed, rule, plan)
+        }
+    }
+}
+
+/// What becomes of a login for which [`resolve`] has failed: refused, unless the profile that
+/// was chosen for it says otherwise or only observes, or the user is exempt. Where even that cannot be found
+/// out, it is refused.
+#[must_use]
+pub fn on_failure(policy: &Policy, login: &Login, account: &Account, host: &dyn Host) -> OnFailure {
+    let mut candidate = Candidate::new(login, account, host);
+    let chosen = policy.choose(&mut candidate, login, |_, _| {});
+    match chosen.map(|(_, profile, _)| (profile.on_failure, profile.mode)) {
+        Ok((OnFailure::Unconfined, _) | (_, Mode::Observe)) => OnFailure::Unconfined,
+        _ if exempt(policy, &mut candidate) => OnFailure::Unconfined,
+        _ => OnFailure::Deny,
+    }
+}
+
+/// Whether the user is in a group that is never refused. A user database that does not answer
+/// makes nobody exempt.
+fn exempt(policy: &Policy, candidate: &mut Candidate<'_>) -> bool {
+    !policy.exempt.is_empty()
+        && candidate
+            .is_in(policy.exempt.iter().map(|group| &group.value))
+            .unwrap_or(false)
+}
+
+pub(crate) fn plan(
+    policy: &Policy,
+    (name, profile, matched): (&str, Profile, Matched),
+    login: &Login,
+    candidate: &mut Candidate<'_>,
+    host: &dyn Host,
+) -> Result<Plan, Error> {
+    let account = candidate.account;
+    let values = Values {
+        login,
+        account,
+        host,
+    };
     let session = match profile.namespaces.is_empty() {
         true => None,
-        false => Some(session(name, profile, account, host)?),
+        false => Some(session(name, &profile, &values)?),
     };
+    // a login that is left alone cannot fail
+    let exempt = session.is_some() && exempt(policy, candidate);
     Ok(Plan {
         account: account.clone(),
         login: login.clone(),
         profile: name.to_owned(),
         matched,
-        shell: profile.shell.clone(),
         require_nsshell: profile.require_nsshell && profile.has(Namespace::User),
+        shell: profile.shell,
+        on_failure: match exempt {
+            true => OnFailure::Unconfined,
+            false => profile.on_failure,
+        },
+        exempt,
+        mode: profile.mode,
         session,
     })
 }
 
-fn session(
-    name: &str,
-    profile: &Profile,
-    account: &Account,
-    host: &dyn Host,
-) -> Result<SessionPlan, Error> {
+fn session(name: &str, profile: &Profile, values: &Values<'_>) -> Result<SessionPlan, Error> {
+    let account = values.account;
     if account.uid == u32::MAX || account.gid == u32::MAX {
         // setresuid(2) and chown(2) would leave the ids as they are: root's
         return Err(Error::NoSuchId {
@@ -49,17 +127,38 @@ fn session(
     Ok(SessionPlan {
         namespaces: profile.namespaces.clone(),
         id_maps: match profile.has(Namespace::User) {
-            true => Some(id_maps(name, profile, account, host)?),
+            true => Some(id_maps(name, profile, account, values.host)?),
             false => None,
         },
         hostname: match profile.has(Namespace::Uts) {
-            true => hostname(name, profile, account, host)?,
+            true => hostname(name, profile, values)?,
             false => None,
         },
-        mounts: profile.mounts(),
+        mounts: mounts(name, profile, values)?,
         grace: profile.grace,
         timeout: profile.timeout,
     })
+}
+
+/// The mounts of the host layer, in the order in which they are made.
+fn mounts(name: &str, profile: &Profile, values: &Values<'_>) -> Result<Vec<Mount>, Error> {
+    let mut mounts = Vec::with_capacity(3 + profile.private.len());
+    if profile.has(Namespace::Pid) {
+        mounts.push(Mount::Proc);
+    }
+    if profile.has(Namespace::Ipc) {
+        mounts.push(Mount::Mqueue);
+    }
+    if profile.runtime_dir {
+        mounts.push(Mount::RuntimeDir);
+    }
+    mounts.extend(private::mounts(
+        name,
+        &profile.private,
+        &profile.shell,
+        values,
+    )?);
+    Ok(mounts)
 }
 
 fn id_maps(
@@ -97,21 +196,11 @@ fn id_maps(
     })
 }
 
-fn hostname(
-    name: &str,
-    profile: &Profile,
-    account: &Account,
-    host: &dyn Host,
-) -> Result<Option<String>, Error> {
+fn hostname(name: &str, profile: &Profile, values: &Values<'_>) -> Result<Option<String>, Error> {
     let Some(template) = &profile.hostname else {
         return Ok(None);
     };
-    let outside = if template.wants_hostname() {
-        host.hostname()?
-    } else {
-        String::new()
-    };
-    match template.fill(&outside, &account.name) {
+    match template.fill_hostname(values)? {
         Ok(inside) => Ok(Some(inside)),
         Err((filled, why)) => Err(Error::Hostname {
             profile: name.to_owned(),

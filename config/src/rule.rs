@@ -1,151 +1,99 @@
-//! Rules: which login gets which profile.
+//! Rules: how they are written.
 
-use toml::Spanned;
-
-use crate::diagnostic::Source;
-use crate::host::Host;
-use crate::text::RuleText;
-use crate::{Account, Error, Login};
+use crate::Account;
+use crate::diagnostic::Faults;
+use crate::network::Network;
+use crate::pattern::{Item, List, Name, Remote, Uids, Who, plain_host, plain_tty};
+use crate::shape::{self, MAX_NAME};
+use crate::source::Place;
+use crate::tree::{Node, Piece, Value};
+use crate::word::Word;
 
 /// The service of the user's systemd manager: no login, so only a rule that names it matches.
 pub(crate) const SYSTEMD_USER: &str = "systemd-user";
 
-/// One rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The keys of `[[rule]]`.
+pub const RULE_KEYS: &[&str] = &["users", "uids", "services", "ttys", "hosts", "profile"];
+
+/// One rule: it matches a login that all of its lists match.
+#[derive(Debug, Clone)]
 pub(crate) struct Rule {
-    /// none: every person, see [`is_person`]
-    pub(crate) users: Option<Vec<Who>>,
-    /// none: every service but systemd-user
-    pub(crate) services: Option<Vec<String>>,
-    pub(crate) profile: String,
-    /// of the built-in policy, not of the file
-    pub(crate) built_in: bool,
-    /// from 1
-    pub(crate) line: usize,
-}
-
-/// One entry of `users`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Who {
-    Name(String),
-    Group(String),
-}
-
-/// The login's side of matching. The user database is asked for groups at most once, and only
-/// when a rule depends on it: that may take long, or fail.
-pub(crate) struct Candidate<'a> {
-    pub(crate) login: &'a Login,
-    pub(crate) account: &'a Account,
-    host: &'a dyn Host,
-    groups: Option<Vec<String>>,
-}
-
-impl<'a> Candidate<'a> {
-    pub(crate) fn new(login: &'a Login, account: &'a Account, host: &'a dyn Host) -> Self {
-        Candidate {
-            login,
-            account,
-            host,
-            groups: None,
-        }
-    }
-
-    fn is_in(&mut self, group: &str) -> Result<bool, Error> {
-        let groups = match self.groups.take() {
-            Some(groups) => groups,
-            None => self.host.groups(self.account)?,
-        };
-        let is_in = groups.iter().any(|name| name == group);
-        self.groups = Some(groups);
-        Ok(is_in)
-    }
+    /// none: every person, see [`is_person`], or whom `uids` names
+    pub(crate) users: Option<List<Who>>,
+    pub(crate) uids: Option<List<Uids>>,
+    /// lower case; none: every service but systemd-user
+    pub(crate) services: Option<List<Name>>,
+    /// without /dev/
+    pub(crate) ttys: Option<List<Name>>,
+    pub(crate) hosts: Option<List<Remote>>,
+    pub(crate) profile: Word,
+    pub(crate) profile_place: Place,
+    /// the header
+    pub(crate) place: Place,
 }
 
 impl Rule {
-    /// Whether this rule is about the login.
-    pub(crate) fn matches(&self, candidate: &mut Candidate<'_>) -> Result<bool, Error> {
-        // libpam makes service names lower case
-        let same = |service: &String| service.eq_ignore_ascii_case(&candidate.login.service);
-        let service = match &self.services {
-            Some(services) => services.iter().any(same),
-            None => !is_systemd_user(&candidate.login.service),
-        };
-        if !service {
-            return Ok(false);
+    /// A rule for every person's login but systemd-user's.
+    pub(crate) fn of_all(profile: &str, place: Place) -> Rule {
+        Rule {
+            users: None,
+            uids: None,
+            services: None,
+            ttys: None,
+            hosts: None,
+            profile: profile.into(),
+            profile_place: place,
+            place,
         }
-        let Some(users) = &self.users else {
-            return Ok(is_person(candidate.account));
-        };
-        let name = &candidate.account.name;
-        if users
-            .iter()
-            .any(|who| matches!(who, Who::Name(user) if user == name))
-        {
-            return Ok(true);
-        }
-        if candidate.account.uid == 0 {
-            // a group that root happens to be in is no order to confine root
-            return Ok(false);
-        }
-        for who in users {
-            if let Who::Group(group) = who
-                && candidate.is_in(group)?
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// Reads a rule and notes what is wrong with it.
-    pub(crate) fn read(text: &Spanned<RuleText>, built_in: bool, source: &mut Source<'_>) -> Rule {
-        let line = source.line(text.span().start);
-        let text = text.get_ref();
-        let users = text.users.as_ref().map(|list| {
-            words("users", "users", list, source)
-                .map(|word| match word.strip_prefix('@') {
-                    Some(group) => Who::Group(group.to_owned()),
-                    None => Who::Name(word.to_owned()),
-                })
-                .collect()
-        });
-        let services = text.services.as_ref().map(|list| {
-            words("services", "services", list, source)
-                .map(str::to_owned)
-                .collect()
-        });
-        let profile = text.profile.get_ref().clone();
-        Rule {
-            users,
-            services,
-            profile,
-            built_in,
-            line,
+    pub(crate) fn read(piece: &Piece<'_>, faults: &mut Faults) -> Rule {
+        let mut rule = Rule::of_all("", piece.place);
+        let mut has_profile = piece.faulty;
+        for (key, node) in shape::known(&piece.entries, RULE_KEYS, "a rule", faults) {
+            match key {
+                "users" => rule.users = read(key, node, faults, user),
+                "uids" => rule.uids = read(key, node, faults, Uids::parse),
+                "services" => rule.services = read(key, node, faults, service),
+                "ttys" => rule.ttys = read(key, node, faults, tty),
+                "hosts" => rule.hosts = read(key, node, faults, host),
+                _ => {
+                    has_profile = true;
+                    if let Some(name) = shape::text(node, faults) {
+                        rule.profile = name.value.into();
+                        rule.profile_place = name.place;
+                    }
+                }
+            }
         }
+        if !has_profile {
+            let noted = faults.error(piece.place, "missing key `profile`");
+            noted.help("say which profile the rule chooses");
+        }
+        rule
     }
 
     /// Whether the rule names the account `root`.
     pub(crate) fn names_root(&self) -> bool {
-        self.users
-            .iter()
-            .flatten()
-            .any(|who| *who == Who::Name("root".to_owned()))
+        let root =
+            |item: &Item<Who>| matches!(&item.what, Who::User(Name::Literal(n)) if **n == *"root");
+        self.users.iter().flat_map(List::positives).any(root)
     }
 
     /// Whether the rule names the service systemd-user.
     pub(crate) fn names_systemd_user(&self) -> bool {
-        self.services
-            .iter()
-            .flatten()
-            .any(|service| is_systemd_user(service))
+        let named =
+            |item: &Item<Name>| matches!(&item.what, Name::Literal(n) if **n == *SYSTEMD_USER);
+        self.services.iter().flat_map(List::positives).any(named)
     }
 
     /// Whether the rule needs to know groups.
     pub(crate) fn mentions_groups(&self) -> bool {
-        self.users
-            .iter()
-            .flatten()
-            .any(|who| matches!(who, Who::Group(_)))
+        let users = self.users.iter().flat_map(|list| list.items.iter());
+        users
+            .into_iter()
+            .any(|item| matches!(item.what, Who::Group(_)))
     }
 }
 
@@ -160,43 +108,134 @@ pub(crate) fn is_systemd_user(service: &str) -> bool {
     service.eq_ignore_ascii_case(SYSTEMD_USER)
 }
 
-/// The entries of `users` or `services`, each checked: an entry that can never match would be
-/// a rule that silently does not hold.
-fn words<'t>(
+/// The entries of a list, each checked: one that can never match would be a rule that
+/// silently does not hold.
+fn read<T>(
     key: &str,
-    all: &str,
-    list: &'t Spanned<Vec<Spanned<String>>>,
-    source: &mut Source<'_>,
-) -> impl Iterator<Item = &'t str> {
-    if list.get_ref().is_empty() {
+    node: &Node<'_>,
+    faults: &mut Faults,
+    one: impl Fn(&str) -> Result<T, String>,
+) -> Option<List<T>> {
+    let list = shape::list(node, faults)?;
+    if list.value.is_empty() {
         let what = format!("an empty `{key}` matches nobody");
-        source.fault(
-            list.span(),
-            what,
-            Some(format!("leave it out to match all {all}")),
-        );
+        let noted = faults.error(list.place, what);
+        noted.help(format!("leave it out to match all {key}"));
     }
-    for word in list.get_ref() {
-        let text = word.get_ref();
-        let name = text
-            .strip_prefix('@')
-            .filter(|_| key == "users")
-            .unwrap_or(text);
-        let help = match name {
-            "*" | "ALL" | "all" => Some(format!("leave `{key}` out to match all {all}")),
-            _ => None,
-        };
-        let why = match name {
-            "" => "is empty",
-            _ if help.is_some() => "is no name",
-            name if name.trim() != name => "begins or ends with a blank",
-            name if name.contains(char::is_control) => "has a control character",
-            name if name.contains(['*', '?', '!', ':', '/']) => {
-                "has one of * ? ! : / in it, which is no part of a name"
+    let mut items = Vec::with_capacity(list.value.len());
+    for entry in list.value {
+        let number;
+        let written = match &entry.value {
+            Value::Text(text) => text.as_ref(),
+            Value::Number(uid) if key == "uids" => {
+                number = uid.to_string();
+                &number
             }
-            _ => continue,
+            _ => {
+                shape::wrong(entry, "a string in \" \"", faults);
+                continue;
+            }
         };
-        source.fault(word.span(), format!("`{text}` in `{key}` {why}"), help);
+        let (negated, text) = match written.strip_prefix('!') {
+            Some(rest) => (true, rest),
+            None => (false, written),
+        };
+        let why = match is_plain(text) {
+            true => None,
+            false => unusual(key, text),
+        };
+        let read = match why {
+            Some(why) if text.len() > MAX_NAME || text.is_empty() => Err(why.to_owned()),
+            Some(why) => Err(format!("`{text}` {why}")),
+            None => one(text),
+        };
+        match read {
+            Ok(what) => items.push(Item {
+                negated,
+                what,
+                place: entry.place,
+            }),
+            Err(why) => {
+                let noted = faults.error(entry.place, format!("{why} (in `{key}`)"));
+                if matches!(text, "ALL" | "all") {
+                    noted.help(format!("leave `{key}` out to match all {key}"));
+                }
+            }
+        }
     }
-    list.get_ref().iter().map(|word| word.get_ref().as_str())
+    Some(List {
+        items: items.into(),
+    })
+}
+
+/// Whether there is nothing in a name that [`unusual`] or [`no_part_of_a_name`] could find:
+/// that takes one look at each byte, and they take several.
+fn is_plain(text: &str) -> bool {
+    let is_part = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+    let name = text.strip_prefix('@').unwrap_or(text);
+    (1..=32).contains(&name.len()) && name.bytes().all(is_part) && name != "all"
+}
+
+/// What no entry can have.
+fn unusual(key: &str, text: &str) -> Option<&'static str> {
+    match text {
+        "" => Some("an empty name"),
+        "ALL" | "all" if key != "uids" => Some("is no name"),
+        _ if text.len() > MAX_NAME => Some("a name of more than 256 bytes"),
+        _ if text.trim() != text => Some("begins or ends with a blank"),
+        _ if text.contains(char::is_control) => Some("has a control character"),
+        _ if text.starts_with('!') => Some("has a second `!`"),
+        _ if text.contains(['[', ']', '{', '}']) && key != "hosts" => {
+            Some("has a bracket in it: only * and ? stand for other characters")
+        }
+        _ => None,
+    }
+}
+
+fn no_part_of_a_name(text: &str, part: &[u8]) -> Result<(), String> {
+    match text.bytes().find(|byte| part.contains(byte)) {
+        Some(byte) => Err(format!(
+            "`{text}` has `{}` in it, which is no part of a name",
+            char::from(byte)
+        )),
+        None => Ok(()),
+    }
+}
+
+fn user(text: &str) -> Result<Who, String> {
+    no_part_of_a_name(text, b"!:/,()")?;
+    match text.strip_prefix('@') {
+        Some("") => Err("`@` without the name of a group".to_owned()),
+        Some(group) => Ok(Who::Group(Name::new(group))),
+        None => Ok(Who::User(Name::new(text))),
+    }
+}
+
+fn service(text: &str) -> Result<Name, String> {
+    no_part_of_a_name(text, b"!:/,@")?;
+    // libpam makes service names lower case
+    match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Ok(Name::new(&text.to_ascii_lowercase())),
+        false => Ok(Name::new(text)),
+    }
+}
+
+fn tty(text: &str) -> Result<Name, String> {
+    no_part_of_a_name(text, b"!,@")?;
+    Ok(Name::new(plain_tty(text)))
+}
+
+fn host(text: &str) -> Result<Remote, String> {
+    if let Some(network) = Network::parse(text) {
+        return network
+            .map(Remote::Network)
+            .map_err(|why| format!("`{text}`: {why}"));
+    }
+    let is_part = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "._-:*?%".contains(c);
+    match text.chars().find(|c| !is_part(*c)) {
+        Some(c) => Err(format!(
+            "`{text}` has `{c}` in it, which is no part of a host name, an address or a network"
+        )),
+        None => Ok(Remote::Name(Name::new(&plain_host(text)))),
+    }
 }

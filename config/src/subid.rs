@@ -1,5 +1,7 @@
 //! Subordinate ids as the host lists them: subuid(5), subgid(5), getsubids(1).
 
+use std::collections::HashMap;
+
 use crate::host::{Range, RangeFault};
 use crate::{Account, Error};
 
@@ -11,27 +13,84 @@ use crate::{Account, Error};
 /// A line of this account that is malformed or must not be mapped. The error has the line;
 /// [`resolve`](crate::resolve) adds the file.
 pub fn parse_subid(text: &str, account: &Account) -> Result<Vec<Range>, Error> {
-    let mut ranges = Vec::new();
-    for (at, line) in text.lines().enumerate() {
-        let Some((owner, rest)) = line.split_once(':') else {
-            continue;
-        };
-        if !is_of(owner, account) {
-            continue;
+    let uid = account.uid.to_string();
+    let is_own = |line: &str, owner: &str| {
+        line.strip_prefix(owner)
+            .is_some_and(|rest| rest.starts_with(':'))
+            && is_owner(owner)
+    };
+    let lines = text.lines().enumerate();
+    lines
+        .filter(|(_, line)| is_own(line, &account.name) || is_own(line, &uid))
+        .map(|(at, line)| line_range(at, line))
+        .collect()
+}
+
+/// Line `at`, from 0, of /etc/subuid or /etc/subgid.
+pub(crate) fn line_range(at: usize, line: &str) -> Result<Range, Error> {
+    let fault = |fault| Error::BadRange {
+        source: None,
+        line: Some(at + 1),
+        range: line.to_owned(),
+        fault,
+    };
+    let fields = line
+        .split_once(':')
+        .and_then(|(_, rest)| rest.split_once(':'));
+    let (start, count) =
+        fields.ok_or_else(|| fault(RangeFault::Malformed("it is not NAME:START:COUNT")))?;
+    range(start, count).map_err(fault)
+}
+
+/// /etc/subuid or /etc/subgid with its lines in the order of their owners, for somebody who
+/// asks for many accounts.
+#[derive(Debug, Default)]
+pub struct SubidFile {
+    text: String,
+    /// owner → number and bytes of each line
+    lines: HashMap<String, Vec<(usize, std::ops::Range<usize>)>>,
+}
+
+impl SubidFile {
+    /// Sorts the lines of a text.
+    #[must_use]
+    pub fn new(text: String) -> SubidFile {
+        let mut lines: HashMap<String, Vec<_>> = HashMap::new();
+        let mut start = 0;
+        for (at, line) in text.split_inclusive('\n').enumerate() {
+            // what `lines` takes for the end of a line, and no more
+            let plain = line.strip_suffix('\n').unwrap_or(line);
+            let plain = match plain.len() == line.len() {
+                true => plain,
+                false => plain.strip_suffix('\r').unwrap_or(plain),
+            };
+            let bytes = start..start + plain.len();
+            start += line.len();
+            if let Some((owner, _)) = line.split_once(':').filter(|(owner, _)| is_owner(owner)) {
+                lines.entry(owner.to_owned()).or_default().push((at, bytes));
+            }
         }
-        let range = rest
-            .split_once(':')
-            .ok_or(RangeFault::Malformed("it is not NAME:START:COUNT"))
-            .and_then(|(start, count)| range(start, count));
-        let fault = |fault| Error::BadRange {
-            source: None,
-            line: Some(at + 1),
-            range: line.to_owned(),
-            fault,
-        };
-        ranges.push(range.map_err(fault)?);
+        SubidFile { text, lines }
     }
-    Ok(ranges)
+
+    /// What [`parse_subid`] gives for the text.
+    ///
+    /// # Errors
+    /// Those of [`parse_subid`].
+    pub fn of(&self, account: &Account) -> Result<Vec<Range>, Error> {
+        let uid = account.uid.to_string();
+        let mut owners = vec![account.name.as_str()];
+        if uid != account.name {
+            owners.push(&uid);
+        }
+        let lines = owners.iter().filter_map(|owner| self.lines.get(*owner));
+        let mut lines: Vec<_> = lines.flatten().collect();
+        lines.sort_by_key(|(at, _)| *at);
+        let read = |(at, bytes): &(usize, std::ops::Range<usize>)| {
+            line_range(*at, self.text.get(bytes.clone()).unwrap_or(""))
+        };
+        lines.into_iter().map(read).collect()
+    }
 }
 
 /// The account's ranges in what `getsubids NAME` or `getsubids -g NAME` prints: lines
@@ -76,6 +135,11 @@ pub fn nsswitch_has_subid(text: &str) -> bool {
     text.lines()
         .filter_map(|line| line.split_once(':'))
         .any(|(database, _)| database.trim().eq_ignore_ascii_case("subid"))
+}
+
+/// Whether this can be the first field of a line.
+fn is_owner(name: &str) -> bool {
+    !name.is_empty() && !name.contains(':')
 }
 
 /// Whether the owner field of a line names this account, by name or by uid.
@@ -127,6 +191,32 @@ mod tests {
             .collect()
     }
 
+    /// found by the fuzzer
+    #[test]
+    fn a_sorted_file_gives_what_the_text_gives_to_the_last_byte() {
+        for text in [
+            "alice:100000:65536\r",
+            "alice:100000:65536\r\r\n",
+            "alice:100000:65536\r\nalice:1:2",
+            "1000:208:\0\r",
+            "a:b:1:2\n:1:2\n",
+        ] {
+            for name in ["alice", "a:b", "", "1000", "a"] {
+                let account = Account {
+                    name: name.to_owned(),
+                    ..alice()
+                };
+                let sorted = SubidFile::new(text.to_owned()).of(&account);
+                let plain = parse_subid(text, &account);
+                assert_eq!(
+                    format!("{sorted:?}"),
+                    format!("{plain:?}"),
+                    "{name:?} {text:?}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn the_lines_of_the_user_are_found_by_name_and_by_uid_in_order() {
         let cases: &[(&str, &[(u32, u32)])] = &[
@@ -145,6 +235,8 @@ mod tests {
         ];
         for (text, want) in cases {
             assert_eq!(pairs(parse_subid(text, &alice())), *want, "{text:?}");
+            let sorted = SubidFile::new((*text).to_owned());
+            assert_eq!(pairs(sorted.of(&alice())), *want, "{text:?}");
         }
     }
 
@@ -184,7 +276,8 @@ mod tests {
                 range,
                 fault,
             };
-            assert_eq!(parse_subid(&text, &alice()), Err(want), "{line:?}");
+            assert_eq!(parse_subid(&text, &alice()), Err(want.clone()), "{line:?}");
+            assert_eq!(SubidFile::new(text).of(&alice()), Err(want), "{line:?}");
         }
     }
 

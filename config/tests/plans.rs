@@ -230,6 +230,9 @@ fn the_line_of_a_bad_range_is_named_with_its_file() {
         fn groups(&self, _: &nsshell_config::Account) -> Result<Vec<String>, Error> {
             Ok(vec![])
         }
+        fn primary_group(&self, _: &nsshell_config::Account) -> Result<String, Error> {
+            Ok(String::new())
+        }
         fn ranges(
             &self,
             account: &nsshell_config::Account,

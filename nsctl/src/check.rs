@@ -4,42 +4,140 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use nsshell_config::{MAX_FILE_SIZE, Policy};
+use nsshell_config::{
+    Diagnostic, Excerpt, Login, MAX_FILE_SIZE, Policy, Refused, Severity, lint, printable, refused,
+};
 
 use crate::cli::CheckArguments;
 use crate::error::Error;
 use crate::host;
 
-/// Says that the policy is valid, or fails with what is wrong with it.
-pub(crate) fn run(arguments: &CheckArguments, told: &mut impl Write) -> Result<(), Error> {
-    let file = arguments.file.as_deref();
+/// Tells what is wrong with the policy, or that nothing is.
+pub(crate) fn run(
+    arguments: &CheckArguments,
+    out: &mut impl Write,
+    told: &mut impl Write,
+) -> Result<(), Error> {
+    let loaded = load(arguments.file.as_deref());
+    let policy = match loaded {
+        Err(Error::Config(faults)) if arguments.json && !faults.diagnostics().is_empty() => {
+            print(faults.diagnostics(), &[], out)?;
+            return Err(Error::Told);
+        }
+        loaded => loaded?,
+    };
+    let everybody = host::inventory()?;
+    let mut found = lint(&policy, &everybody);
+    found.extend(host::range_faults(&everybody)?);
+    let login = Login {
+        service: arguments.service.clone(),
+        ..Login::default()
+    };
+    let refused = match arguments.users {
+        true => refused(&policy, &login, &everybody),
+        false => Vec::new(),
+    };
+    if arguments.json {
+        print(&found, &refused, out)?;
+    } else {
+        for fault in &found {
+            writeln!(told, "{fault:#}")?;
+        }
+        for one in &refused {
+            let name = printable(&one.account.name);
+            writeln!(told, "{name} would be refused: {}", one.error)?;
+        }
+        summary(arguments, &found, &refused, told)?;
+    }
+    match errors(&found) + refused.len() {
+        0 => Ok(()),
+        _ => Err(Error::Told),
+    }
+}
+
+fn errors(found: &[Diagnostic]) -> usize {
+    let is_error = |fault: &&Diagnostic| fault.severity == Severity::Error;
+    found.iter().filter(is_error).count()
+}
+
+/// The policy to be checked.
+fn load(file: Option<&Path>) -> Result<Policy, Error> {
     match host::load(file) {
-        Ok(_) => {}
         // a draft that is not root's yet is still worth reading
         Err(Error::Session(unsafe_file)) if is_about_owner(&unsafe_file) => {
-            return match parse(file.unwrap_or(Path::new(host::POLICY))) {
+            match parse(file.unwrap_or(Path::new(host::POLICY))) {
                 Err(Error::Config(faults)) => {
                     Err(Error::UnsafeAndFaulty(unsafe_file.into(), faults.into()))
                 }
                 _ => Err(unsafe_file.into()),
-            };
+            }
         }
-        Err(error) => return Err(error),
+        loaded => loaded,
     }
-    match file {
-        None if !Path::new(host::POLICY).exists() => {
-            writeln!(
-                told,
-                "{} does not exist: the built-in policy is in force",
-                host::POLICY
-            )?;
-        }
-        _ => {
-            let file = file.unwrap_or(Path::new(host::POLICY)).to_string_lossy();
-            writeln!(told, "{}: no errors", nsshell_config::printable(&file))?;
-        }
+}
+
+fn summary(
+    arguments: &CheckArguments,
+    found: &[Diagnostic],
+    refused: &[Refused],
+    told: &mut impl Write,
+) -> Result<(), Error> {
+    let file = match &arguments.file {
+        Some(file) => file.to_string_lossy().into_owned(),
+        None => "the policy".to_owned(),
+    };
+    let file = printable(&file);
+    let errors = errors(found);
+    let number = |count: usize, what: &str| match count {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        many => format!("{many} {what}s"),
+    };
+    let mut line = format!("{file}: {}", number(errors, "error"));
+    if found.len() > errors {
+        line += &format!(", {}", number(found.len() - errors, "warning"));
     }
+    if arguments.users {
+        line += &format!(", {} would be refused", number(refused.len(), "user"));
+    }
+    writeln!(told, "{line}")?;
     Ok(())
+}
+
+/// What is found, for programs.
+fn print(found: &[Diagnostic], refused: &[Refused], out: &mut impl Write) -> Result<(), Error> {
+    let found = found.iter().map(as_json);
+    let refused = refused.iter().map(|one| {
+        serde_json::json!({ "user": one.account.name, "uid": one.account.uid,
+            "why": one.error.to_string() })
+    });
+    let value = serde_json::json!({
+        "found": found.collect::<Vec<_>>(),
+        "refused": refused.collect::<Vec<_>>(),
+    });
+    serde_json::to_writer_pretty(&mut *out, &value).map_err(crate::error::json)?;
+    writeln!(out)?;
+    Ok(out.flush()?)
+}
+
+/// A fault for programs.
+pub(crate) fn as_json(fault: &Diagnostic) -> serde_json::Value {
+    let place = |at: &Excerpt, message: &str| {
+        serde_json::json!({
+            "file": at.file, "line": at.line, "column": at.column, "message": message,
+        })
+    };
+    let mut value = place(&fault.at, &fault.message);
+    value["severity"] = match fault.severity {
+        Severity::Error => "error".into(),
+        Severity::Warning => "warning".into(),
+    };
+    value["help"] = fault.help.clone().into();
+    value["other"] = match &fault.other {
+        Some((at, what)) => place(at, what),
+        None => serde_json::Value::Null,
+    };
+    value
 }
 
 fn is_about_owner(error: &nsshell_session::Error) -> bool {

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 /// Check the policy of nsshell, explain what a login gets, list live sessions
 #[derive(Debug, Parser)]
 #[command(name = "nsctl", version, propagate_version = true)]
 #[command(
     after_help = "Exit status: 0 done, 1 errors found or failed, 2 wrong use.\n\
-                  Files: /etc/nsshell/nsshell.toml, the policy."
+                  Files: /etc/nsshell/conf.d/*.toml, /etc/nsshell/nsshell.toml,\n\
+                  /usr/lib/nsshell/*.toml: the policy, the strongest first."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -22,20 +23,38 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Show the plan of a login: which rule holds and what session it makes
     Explain(ExplainArguments),
+    /// Turn the configuration of pam_namespace into a policy, on standard output
+    Import(ImportArguments),
     /// List live sessions (root only)
     Ls(LsArguments),
+    /// List subordinate uids and gids, find overlaps, give some to who has none
+    Ranges(RangesArguments),
+    /// Print the JSON Schema of the policy, for editors
+    Schema,
+    /// Print the completions for a shell
+    Completions(CompletionsArguments),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
-    /// The policy [default: /etc/nsshell/nsshell.toml]
+    /// A file to check by itself [default: the policy in force, all of its files]
     pub(crate) file: Option<PathBuf>,
+    /// Also list the accounts of this host whose logins would be refused
+    #[arg(long)]
+    pub(crate) users: bool,
+    /// PAM service by which they log in
+    #[arg(long, value_name = "NAME", default_value = "sshd", requires = "users")]
+    pub(crate) service: String,
+    /// Print what is found as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
     /// Login name
-    pub(crate) user: String,
+    #[arg(required_unless_present = "diff", value_hint = ValueHint::Username)]
+    pub(crate) user: Option<String>,
     /// PAM service by which the user logs in
     #[arg(long, value_name = "NAME", default_value = "sshd")]
     pub(crate) service: String,
@@ -45,12 +64,28 @@ pub(crate) struct ExplainArguments {
     /// Host or address that the login comes from
     #[arg(long, value_name = "HOST")]
     pub(crate) rhost: Option<String>,
-    /// Another policy than /etc/nsshell/nsshell.toml
+    /// A file that is the policy by itself, in place of the one in force
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Print the plan as the engine gets it
+    /// Show what would change for each account of this host if FILE were the policy
+    #[arg(long, value_name = "FILE", conflicts_with = "user")]
+    pub(crate) diff: Option<PathBuf>,
+    /// Show all rules that do not match, not only the last ones
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print as JSON; the plan is as the engine gets it
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// The configuration of pam_namespace, such as /etc/security/namespace.conf
+    pub(crate) file: PathBuf,
+    /// A file of /etc/pam.d (or /etc/pam.conf) with a line of pam_namespace: the policy is for
+    /// its service only; may be given several times [default: every service]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pam: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -58,6 +93,39 @@ pub(crate) struct LsArguments {
     /// Print the sessions' records
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RangesArguments {
+    /// Login names [default: everybody who has ranges or should]
+    #[arg(value_name = "USER", value_hint = ValueHint::Username)]
+    pub(crate) users: Vec<String>,
+    /// Print as JSON
+    #[arg(long, conflicts_with = "allocate")]
+    pub(crate) json: bool,
+    /// Give these users free ranges of the kinds that they lack (root only)
+    #[arg(long)]
+    pub(crate) allocate: bool,
+    /// Give them to all persons: uid 1000 and above, but not 65534
+    #[arg(long, requires = "allocate", conflicts_with = "users")]
+    pub(crate) all: bool,
+    /// Only print the commands that would give them
+    #[arg(long, requires = "allocate")]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell that completes
+    pub(crate) shell: Shell,
+}
+
+/// Shells that have completions.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
-use nsshell_config::printable;
+use nsshell_config::{IdKind, Limits, printable};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -20,6 +20,14 @@ pub(crate) enum Error {
     UnsafeAndFaulty(Box<nsshell_session::Error>, Box<nsshell_config::Error>),
     /// standard output or error is gone or full
     Output(io::Error),
+    /// subordinate ids are to be given, and a name service has them: the sources
+    RangesElsewhere(String),
+    /// subordinate ids are to be given, and a line of their file makes no sense
+    RangesUnclear(IdKind),
+    /// there are not enough subordinate ids left for one more user
+    NoRangeFree(IdKind, Limits),
+    /// what was found wrong, which is told already
+    Told,
     /// a value that JSON cannot hold
     Json(serde_json::Error),
 }
@@ -65,6 +73,28 @@ impl fmt::Display for Error {
                 )
             }
             Error::UnsafeAndFaulty(error, faults) => write!(f, "{error}; {faults}"),
+            Error::RangesElsewhere(sources) => write!(
+                f,
+                "subordinate ids of this host come from `subid: {}` in /etc/nsswitch.conf, and \
+                 nobody would read what usermod writes; give them there",
+                printable(sources)
+            ),
+            Error::RangesUnclear(kind) => write!(
+                f,
+                "a line of {} makes no sense, so nobody knows which ids are free; mend it first, \
+                 `nsctl ranges` shows it",
+                kind.file()
+            ),
+            Error::NoRangeFree(kind, limits) => {
+                let id = kind.to_string().to_uppercase();
+                write!(
+                    f,
+                    "no {} {kind}s in a row are free from {} to {}, so nothing was changed; see \
+                     SUB_{id}_MAX and SUB_{id}_COUNT in /etc/login.defs",
+                    limits.count, limits.first, limits.last
+                )
+            }
+            Error::Told => f.write_str("errors were found"),
             Error::Output(error) => write!(f, "cannot write the result: {error}"),
             Error::Json(error) => write!(f, "cannot write the result as JSON: {error}"),
         }

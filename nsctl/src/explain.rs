@@ -3,29 +3,115 @@
 use std::io::Write;
 use std::path::Path;
 
-use nsshell_config::{IdMapLine, Login, Mount, Namespace, Plan, SessionPlan};
+use nsshell_config::{
+    Explanation, IdMapLine, Login, Mode, Mount, Namespace, OnFailure, Origin, Plan, SessionPlan,
+};
 
 use crate::cli::ExplainArguments;
 use crate::error::Error;
 use crate::{host, table};
 
-/// Prints the plan.
+/// How many of the rules that do not match are shown if not all are asked for: those right
+/// before the one that does.
+const SHOWN: usize = 10;
+
+/// Prints which rule holds and why, where the plan's values are from, and the plan.
 pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<(), Error> {
     let login = Login {
         service: arguments.service.clone(),
         tty: arguments.tty.clone(),
         rhost: arguments.rhost.clone(),
     };
-    let plan = host::plan(arguments.config.as_deref(), &arguments.user, &login)?;
+    let user = arguments.user.as_deref().unwrap_or_default();
+    let most = match arguments.all {
+        true => usize::MAX,
+        false => SHOWN,
+    };
+    let explanation = host::explained(arguments.config.as_deref(), user, &login, most)?;
     if arguments.json {
-        serde_json::to_writer_pretty(&mut *out, &plan).map_err(crate::error::json)?;
+        let value = json(&explanation)?;
+        serde_json::to_writer_pretty(&mut *out, &value).map_err(crate::error::json)?;
         writeln!(out)?;
-        return Ok(());
+    } else {
+        let mut rows = why(&explanation);
+        if let Ok(plan) = &explanation.plan {
+            rows.extend(self::rows(plan, &host::nsshell()));
+        }
+        for line in table::columns(&rows) {
+            writeln!(out, "{line}")?;
+        }
     }
-    for line in table::columns(&rows(&plan, &host::nsshell())) {
-        writeln!(out, "{line}")?;
+    match explanation.plan {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            // what was found out stays in front of the reason
+            out.flush()?;
+            Err(error.into())
+        }
     }
-    Ok(())
+}
+
+/// The rules that were tried, and where the profile's values are from.
+fn why(explanation: &Explanation) -> Vec<Vec<String>> {
+    let mut rows = Rows::default();
+    let hidden = explanation.missed_before;
+    let mut tried: Vec<Vec<String>> = Vec::new();
+    if hidden > 0 {
+        let what = format!("{hidden} rules before these do not match either; --all shows them");
+        tried.push(vec!["...".to_owned(), what]);
+    }
+    tried.extend(explanation.missed.iter().map(|missed| {
+        let place = format!("{}:{}", missed.rule.file, missed.rule.line);
+        vec![place, missed.why.clone()]
+    }));
+    rows.table("not", &tried);
+    let origins: Vec<_> = explanation.origins.iter().map(origin_cells).collect();
+    rows.table("values", &origins);
+    rows.0
+}
+
+fn origin_cells(origin: &Origin) -> Vec<String> {
+    let place = |(file, line): &(String, usize)| format!("{file}:{line}");
+    let mut from = origin.place.as_ref().map_or("(default)".to_owned(), place);
+    if let Some(profile) = &origin.inherited {
+        from += &format!(", by profile {profile}");
+    }
+    if !origin.overridden.is_empty() {
+        let weaker: Vec<_> = origin.overridden.iter().map(place).collect();
+        from += &format!(", not {}", weaker.join(", "));
+    }
+    vec![origin.key.to_owned(), from]
+}
+
+fn json(explanation: &Explanation) -> Result<serde_json::Value, Error> {
+    let missed = explanation.missed.iter().map(|missed| {
+        serde_json::json!({
+            "file": missed.rule.file,
+            "line": missed.rule.line,
+            "profile": missed.profile,
+            "why": missed.why,
+        })
+    });
+    let place = |(file, line): &(String, usize)| serde_json::json!({ "file": file, "line": line });
+    let origins = explanation.origins.iter().map(|origin| {
+        serde_json::json!({
+            "key": origin.key,
+            "place": origin.place.as_ref().map(place),
+            "inherited": origin.inherited,
+            "overridden": origin.overridden.iter().map(place).collect::<Vec<_>>(),
+        })
+    });
+    Ok(serde_json::json!({
+        "missed_before": explanation.missed_before,
+        "missed": missed.collect::<Vec<_>>(),
+        "chosen": explanation.chosen.as_ref().map(|(profile, rule)| {
+            serde_json::json!({ "profile": profile, "file": rule.file, "line": rule.line })
+        }),
+        "values": origins.collect::<Vec<_>>(),
+        "on_failure": explanation.on_failure,
+        "plan": explanation.plan.as_ref().ok(),
+        "refused": explanation.plan.as_ref().err().map(ToString::to_string),
+    }))
 }
 
 /// What is said about the plan: a name and a text, or further texts under the same name.
@@ -64,7 +150,19 @@ fn rows(plan: &Plan, nsshell: &Path) -> Vec<Vec<String>> {
     rows.say("real shell", plan.shell.display().to_string());
     match &plan.session {
         None => rows.say("session", "none: the login stays as it is".to_owned()),
-        Some(session) => rows.session(session),
+        Some(session) => {
+            rows.session(session);
+            let failure = match (plan.on_failure, plan.exempt) {
+                (OnFailure::Deny, _) => "the login is refused",
+                (OnFailure::Unconfined, true) => "the user is exempt: unconfined, and logged",
+                (OnFailure::Unconfined, false) => "the login goes on unconfined, and is logged",
+            };
+            rows.say("on failure", failure.to_owned());
+            if plan.mode == Mode::Observe {
+                let what = "observe: made beside the login, which stays as it is";
+                rows.say("mode", what.to_owned());
+            }
+        }
     }
     rows.0
 }
@@ -187,6 +285,9 @@ mod tests {
         fn groups(&self, _: &Account) -> Result<Vec<String>, Error> {
             Ok(vec![])
         }
+        fn primary_group(&self, _: &Account) -> Result<String, Error> {
+            Ok("users".to_owned())
+        }
         fn ranges(&self, _: &Account, _: IdKind) -> Result<Vec<Range>, Error> {
             Ok(vec![Range {
                 start: 100_000,
@@ -243,7 +344,8 @@ mounts       /proc        the session's processes
              /run/user    one empty runtime directory, the user's
              /tmp         empty, mode 1777, size 1g
 grace        5 s from SIGTERM to SIGKILL at the end of the session
-timeout      10 s to make the session";
+timeout      10 s to make the session
+on failure   the login is refused";
         assert_eq!(explained(text, "alice", 1000), want);
     }
 

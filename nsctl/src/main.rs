@@ -7,10 +7,15 @@
 
 mod check;
 mod cli;
+mod completions;
+mod diff;
 mod error;
 mod explain;
 mod host;
+mod import;
 mod ls;
+mod ranges;
+mod schema;
 mod table;
 
 use std::io::{self, ErrorKind, Write};
@@ -27,14 +32,22 @@ fn main() -> ExitCode {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut told = io::stderr().lock();
     let done = match &cli.command {
-        Command::Check(arguments) => check::run(arguments, &mut told),
-        Command::Explain(arguments) => explain::run(arguments, &mut out),
+        Command::Check(arguments) => check::run(arguments, &mut out, &mut told),
+        Command::Explain(arguments) => match &arguments.diff {
+            Some(file) => diff::run(file, arguments, &mut out),
+            None => explain::run(arguments, &mut out),
+        },
+        Command::Import(arguments) => import::run(arguments, &mut out, &mut told),
         Command::Ls(arguments) => ls::run(arguments, &mut out),
+        Command::Ranges(arguments) => ranges::run(arguments, &mut out, &mut told),
+        Command::Schema => schema::run(&mut out),
+        Command::Completions(arguments) => completions::run(arguments, &mut out),
     };
     match done.and_then(|()| out.flush().map_err(Error::Output)) {
         Ok(()) => ExitCode::SUCCESS,
         // who reads has enough: `nsctl ls | head -1`
         Err(Error::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Error::Told) => ExitCode::FAILURE,
         Err(error) => {
             // there is nobody left to tell if this fails
             let _ = writeln!(told, "{}", error::report(&error));

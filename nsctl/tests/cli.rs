@@ -125,7 +125,8 @@ fn a_good_policy_is_told_to_people_and_its_plan_is_printed() {
         "explain", "root", "--tty", "tty1", "--json", "--config", &file,
     ])
     .1;
-    let plan: nsshell_config::Plan = serde_json::from_str(&json).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let plan: nsshell_config::Plan = serde_json::from_value(value["plan"].clone()).unwrap();
     assert_eq!(
         (plan.profile.as_str(), plan.login.service.as_str()),
         ("bare", "sshd")

@@ -110,7 +110,8 @@ fn open(handle: &mut PamHandle, args: &[&CStr], flags: PamFlag) -> PamResultCode
         }
         let answer = match ask(handle, Verb::Open, &arguments) {
             Err(refusal) if is_root(handle) => {
-                return unconfined(handle, "none", &refusal.line, &arguments);
+                let warning = format!("without a policy: {}", refusal.line);
+                return unconfined(handle, "none", &warning, &arguments);
             }
             answer => answer?,
         };
@@ -167,10 +168,7 @@ fn unconfined(
     put(handle, &format!("NSSHELL_PROFILE={profile}"))?;
     // The account phase says nothing of it: one failure, one line.
     if !warning.is_empty() {
-        let line = format!(
-            "session of {} left unconfined without a policy: {warning}",
-            user(handle)
-        );
+        let line = format!("session of {} left unconfined, {warning}", user(handle));
         log(handle, Priority::Error, &line);
     }
     if arguments.debug {

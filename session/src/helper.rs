@@ -6,7 +6,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use nsshell_config::{Account, Login, NONE, Plan, Policy, SessionPlan, left_alone, resolve};
+use nsshell_config::{
+    Account, Login, Mode, NONE, OnFailure, Plan, Policy, SessionPlan, left_alone, on_failure,
+    resolve,
+};
 
 use crate::accounts::{self, SystemHost};
 use crate::error::Error;
@@ -74,35 +77,74 @@ fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), E
     let request = Request::decode(&message)?;
     let (login, account) = (login(&request), account(&request)?);
     // Before the policy is read: the maker is a copy of us that the user may look into.
-    let maker = match request.verb {
-        Verb::Open if !left_alone(&login, &account) => Some(Maker::start(&account)?),
-        _ => None,
-    };
+    let early = request.verb == Verb::Open && !left_alone(&login, &account);
+    let maker = early.then(|| Maker::start(&account));
     let policy = match load(&request) {
         // With a policy that cannot be used, nobody else gets in to mend it.
         Err(error) if account.uid == 0 => {
-            let reply = Reply::Unconfined {
-                profile: NONE.to_owned(),
-                warning: sentence(&error),
-            };
-            return Ok((reply, None));
+            return Ok((spared(NONE, "without a policy", &error), None));
         }
         policy => policy?,
     };
-    let plan = resolve(&policy, &login, &account, &SystemHost::new())?;
-    match (request.verb, &plan.session) {
-        (Verb::Account, _) => allow(&plan).map(|reply| (reply, None)),
-        (Verb::Open, None) => Ok((
-            Reply::Unconfined {
-                profile: plan.profile,
-                warning: String::new(),
-            },
-            None,
-        )),
-        (Verb::Open, Some(session)) => {
-            let (reply, made) = open(&plan, session, maker, holder)?;
-            Ok((reply, Some(made)))
+    let host = SystemHost::new();
+    let plan = match resolve(&policy, &login, &account, &host) {
+        Err(error) if on_failure(&policy, &login, &account, &host) == OnFailure::Unconfined => {
+            let why = "as the policy says for failures";
+            return Ok((spared(NONE, why, &error.into()), None));
         }
+        plan => plan?,
+    };
+    // A policy of many rules is not taken apart again: this process is about to end.
+    std::mem::forget(policy);
+    match (request.verb, &plan.session) {
+        (Verb::Account, _) if is_lenient(&plan) => Ok((Reply::Allowed, None)),
+        (Verb::Account, _) => allow(&plan).map(|reply| (reply, None)),
+        (Verb::Open, None) => Ok((unconfined(&plan.profile, String::new()), None)),
+        (Verb::Open, Some(session)) => open_or_spare(&plan, session, maker, holder),
+    }
+}
+
+/// Whether a failure does not refuse the login.
+fn is_lenient(plan: &Plan) -> bool {
+    plan.mode == Mode::Observe || plan.on_failure == OnFailure::Unconfined
+}
+
+/// Makes the session, and does with it, or with the failure, what the plan says.
+fn open_or_spare(
+    plan: &Plan,
+    session: &SessionPlan,
+    maker: Option<Result<Maker, Error>>,
+    holder: &OwnedFd,
+) -> Result<(Reply, Option<Made>), Error> {
+    // The account phase has let pass what it would have refused; here is where it is told.
+    let allowed = if is_lenient(plan) {
+        allow(plan).map(|_| ())
+    } else {
+        Ok(())
+    };
+    let made = allowed.and_then(|()| open(plan, session, maker, holder));
+    let why = match (&made, plan.mode, plan.on_failure) {
+        (_, Mode::Observe, _) => "as mode = \"observe\" says; it would have been refused",
+        (Err(_), _, OnFailure::Unconfined) if plan.exempt => "as the user is exempt",
+        (Err(_), _, OnFailure::Unconfined) => "as on_failure = \"unconfined\" says",
+        _ => return made.map(|(reply, made)| (reply, Some(made))),
+    };
+    Ok(match made {
+        Err(error) => (spared(&plan.profile, why, &error), None),
+        // Observed, and nothing was wrong. Nobody gets the lease, so the session ends.
+        Ok(_) => (unconfined(&plan.profile, String::new()), None),
+    })
+}
+
+/// The login goes on without a session though one was meant, and the log says why.
+fn spared(profile: &str, why: &str, error: &Error) -> Reply {
+    unconfined(profile, format!("{why}: {}", sentence(error)))
+}
+
+fn unconfined(profile: &str, warning: String) -> Reply {
+    Reply::Unconfined {
+        profile: profile.to_owned(),
+        warning,
     }
 }
 
@@ -165,7 +207,7 @@ fn is_nsshell(account: &Account) -> bool {
 fn open(
     plan: &Plan,
     session: &SessionPlan,
-    maker: Option<Maker>,
+    maker: Option<Result<Maker, Error>>,
     holder: &OwnedFd,
 ) -> Result<(Reply, Made), Error> {
     let deadline = Instant::now() + Duration::from_secs(u64::from(session.timeout));
@@ -213,7 +255,7 @@ struct Making<'a> {
 }
 
 /// What needs a running init: its user namespace, its word that it is ready, its record.
-fn finish(making: &Making<'_>, maker: Option<Maker>) -> Result<Reply, Error> {
+fn finish(making: &Making<'_>, maker: Option<Result<Maker, Error>>) -> Result<Reply, Error> {
     let Making {
         plan,
         session,
@@ -224,7 +266,7 @@ fn finish(making: &Making<'_>, maker: Option<Maker>) -> Result<Reply, Error> {
     } = *making;
     if let Some(maps) = &session.id_maps {
         // A login that is left alone by default, and that a rule confines, has none yet.
-        let maker = maker.map_or_else(|| Maker::start(&plan.account), Ok)?;
+        let maker = maker.unwrap_or_else(|| Maker::start(&plan.account))?;
         let namespace = maker.finish(&plan.account, maps, deadline)?;
         // If init has failed meanwhile, its own word says why.
         let _ = socket::send(to_init, b"user", &[namespace.as_fd()]);

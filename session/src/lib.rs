@@ -18,6 +18,8 @@ pub mod helper;
 #[cfg(feature = "engine")]
 pub mod init;
 #[cfg(feature = "engine")]
+pub mod inventory;
+#[cfg(feature = "engine")]
 pub mod layer;
 #[cfg(feature = "engine")]
 pub mod maps;
@@ -30,6 +32,8 @@ pub mod protocol;
 pub mod record;
 #[cfg(feature = "engine")]
 pub mod standalone;
+#[cfg(feature = "engine")]
+pub mod subordinate;
 pub mod sys;
 #[cfg(feature = "engine")]
 pub mod user_namespace;

@@ -1,10 +1,12 @@
 //! Reads the policy, if nobody but root could have written it.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use nsshell_config::{MAX_FILE_SIZE, Policy};
+use nsshell_config::{Layer, MAX_FILE_SIZE, MAX_FILES, Policy, PolicyFile};
 use rustix::fs::OFlags;
 
 use crate::error::Error;
@@ -17,58 +19,173 @@ const OVERFLOW_UID: u32 = 65534;
 /// Where the administrator's policy lies. It need not exist.
 pub const FILE: &str = "/etc/nsshell/nsshell.toml";
 
-/// The policy of `path`, or of [`FILE`] if none is named, laid over the built-in one. Without
-/// a file at the default place the built-in policy alone is in force; a file that was named
-/// has to be there.
+/// Parts of the administrator's policy, stronger than [`FILE`]; of two, the one whose name
+/// comes first is the stronger.
+pub const DROP_INS: &str = "/etc/nsshell/conf.d";
+
+/// Parts of the policy that packages bring, weaker than [`FILE`].
+pub const VENDOR: &str = "/usr/lib/nsshell";
+
+/// The policy in force, or the one of `path` alone, laid over the built-in one. In force are
+/// the files of [`DROP_INS`], [`FILE`], and the files of [`VENDOR`]; none of them has to be
+/// there. A file that was named has to.
 ///
 /// # Errors
-/// The file cannot be read, somebody other than root could change it, or it has errors.
+/// A file cannot be read, somebody other than root could change it, or it has errors.
 pub fn load(path: Option<&Path>) -> Result<Policy, Error> {
-    let named = path.is_some();
-    let path = path.unwrap_or(Path::new(FILE));
-    match std::fs::canonicalize(path) {
-        // A symbolic link that leads nowhere is no missing policy but a lost one.
-        Err(error)
-            if !named
-                && error.kind() == std::io::ErrorKind::NotFound
-                && path.symlink_metadata().is_err() =>
-        {
-            Ok(Policy::builtin())
+    Ok(Policy::from_files(files(path)?)?)
+}
+
+/// How long a file has to have been left alone to be taken as it is. An editor that truncates
+/// a file and writes it anew is done by then; half of its text could be a policy as well.
+const SETTLED: Duration = Duration::from_millis(50);
+
+/// How often a policy that goes on changing is read again before it is taken as it is.
+const MOST_READINGS: usize = 20;
+
+/// The texts of the policy that [`load`] takes, the strongest first: each as it was before or
+/// after a change that is going on, never a part of it.
+///
+/// # Errors
+/// A file cannot be read, or somebody other than root could change it.
+pub fn files(path: Option<&Path>) -> Result<Vec<PolicyFile>, Error> {
+    let mut reading = Reading::all(path)?;
+    for _ in 1..MOST_READINGS {
+        if reading.is_settled() {
+            break;
         }
-        Err(error) => Err(unreadable(path, errno(&error))),
-        Ok(real) => {
-            for place in [path, &real] {
-                only_root_can_replace(place)?;
+        std::thread::sleep(SETTLED);
+        reading = Reading::all(path)?;
+    }
+    Ok(reading.files)
+}
+
+/// The files of a policy, read once.
+#[derive(Default)]
+struct Reading {
+    files: Vec<PolicyFile>,
+    /// the last change of any of them or of their directories (inode(7), ctime), in
+    /// nanoseconds since 1970
+    changed: i128,
+    /// one of them was changed while it was read
+    torn: bool,
+}
+
+impl Reading {
+    fn all(path: Option<&Path>) -> Result<Self, Error> {
+        let mut reading = Self::default();
+        if let Some(path) = path {
+            reading.file(path, Layer::Main)?;
+            return Ok(reading);
+        }
+        reading.directory(Path::new(DROP_INS), Layer::DropIn)?;
+        reading.file_if_there(Path::new(FILE), Layer::Main)?;
+        reading.directory(Path::new(VENDOR), Layer::Vendor)?;
+        Ok(reading)
+    }
+
+    /// Whether nobody is about to change anything. A change in the future is one of a clock
+    /// that was wrong once, and will not come nearer by waiting.
+    fn is_settled(&self) -> bool {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_nanos();
+        let since = i128::try_from(now).unwrap_or(i128::MAX) - self.changed;
+        !self.torn && (since < 0 || since >= SETTLED.as_nanos() as i128)
+    }
+
+    /// The files of a directory, in the order of their names. What an editor or a package
+    /// manager leaves beside them (`.x.toml.swp`, `x.toml~`, `x.toml.dpkg-new`) does not count.
+    fn directory(&mut self, path: &Path, layer: Layer) -> Result<(), Error> {
+        let cannot = |error: std::io::Error| unreadable(path, errno(&error));
+        let entries = match std::fs::read_dir(path) {
+            Ok(entries) => entries,
+            Err(error) if is_missing(&error) => return Ok(()),
+            Err(error) => return Err(cannot(error)),
+        };
+        let mut names: Vec<OsString> = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(cannot)?.file_name();
+            let bytes = name.as_encoded_bytes();
+            if bytes.ends_with(b".toml") && !bytes.starts_with(b".") {
+                names.push(name);
             }
-            Ok(Policy::parse(&read(&real)?, &path.to_string_lossy())?)
+            if names.len() > MAX_FILES {
+                let place = path.to_string_lossy().into_owned();
+                let most = MAX_FILES;
+                return Err(nsshell_config::Error::TooManyFiles { place, most }.into());
+            }
         }
+        // bytes, whatever the locale: one order on all hosts
+        names.sort();
+        for name in names {
+            self.file_if_there(&path.join(name), layer)?;
+        }
+        let metadata = std::fs::metadata(path).map_err(cannot)?;
+        self.changed = self.changed.max(change_of(&metadata));
+        Ok(())
+    }
+
+    /// A file that may be missing, but not a link that leads nowhere: somebody meant it to
+    /// count.
+    fn file_if_there(&mut self, path: &Path, layer: Layer) -> Result<(), Error> {
+        match std::fs::symlink_metadata(path) {
+            Err(error) if is_missing(&error) => Ok(()),
+            _ => match self.file(path, layer) {
+                // removed since then
+                Err(_) if std::fs::symlink_metadata(path).is_err_and(|e| is_missing(&e)) => Ok(()),
+                read => read,
+            },
+        }
+    }
+
+    fn file(&mut self, path: &Path, layer: Layer) -> Result<(), Error> {
+        let real = std::fs::canonicalize(path).map_err(|error| unreadable(path, errno(&error)))?;
+        for place in [path, &real] {
+            only_root_can_replace(place)?;
+        }
+        let name = path.to_string_lossy().into_owned();
+        let text = self.text(&real)?;
+        self.files.push(PolicyFile { name, text, layer });
+        Ok(())
+    }
+
+    /// The file's text, in one piece and from one descriptor: what was checked is what is read.
+    fn text(&mut self, path: &Path) -> Result<String, Error> {
+        let cannot = |error: std::io::Error| unreadable(path, errno(&error));
+        let file = fd::open_beneath(rustix::fs::CWD, path, OFlags::RDONLY)
+            .map_err(|errno| unreadable(path, errno))?;
+        let mut file = std::fs::File::from(file);
+        let metadata = file.metadata().map_err(cannot)?;
+        if !metadata.is_file() {
+            return Err(unsafe_policy(path, "is not a regular file"));
+        }
+        only_root_can_write(path, &metadata)?;
+        let mut bytes = Vec::new();
+        // One byte more than allowed, so that a file that is too long shows as such.
+        (&mut file)
+            .take(MAX_FILE_SIZE as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(cannot)?;
+        let after = file.metadata().map_err(cannot)?;
+        self.torn |= change_of(&metadata) != change_of(&after) || metadata.len() != after.len();
+        self.changed = self.changed.max(change_of(&after));
+        if bytes.len() > MAX_FILE_SIZE {
+            let size = metadata.len().try_into().unwrap_or(usize::MAX);
+            let file = path.to_string_lossy().into_owned();
+            return Err(nsshell_config::Error::PolicySize { file, size }.into());
+        }
+        String::from_utf8(bytes).map_err(|_| unreadable(path, Errno::ILSEQ))
     }
 }
 
-/// The file's text, in one piece and from one descriptor: what was checked is what is read.
-fn read(path: &Path) -> Result<String, Error> {
-    let file = fd::open_beneath(rustix::fs::CWD, path, OFlags::RDONLY)
-        .map_err(|errno| unreadable(path, errno))?;
-    let mut file = std::fs::File::from(file);
-    let metadata = file
-        .metadata()
-        .map_err(|error| unreadable(path, errno(&error)))?;
-    if !metadata.is_file() {
-        return Err(unsafe_policy(path, "is not a regular file"));
-    }
-    only_root_can_write(path, &metadata)?;
-    let mut bytes = Vec::new();
-    // One byte more than allowed, so that a file that is too long shows as such.
-    (&mut file)
-        .take(MAX_FILE_SIZE as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| unreadable(path, errno(&error)))?;
-    if bytes.len() > MAX_FILE_SIZE {
-        let size = metadata.len().try_into().unwrap_or(usize::MAX);
-        let file = path.to_string_lossy().into_owned();
-        return Err(nsshell_config::Error::PolicySize { file, size }.into());
-    }
-    String::from_utf8(bytes).map_err(|_| unreadable(path, Errno::ILSEQ))
+fn change_of(metadata: &std::fs::Metadata) -> i128 {
+    i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec())
+}
+
+fn is_missing(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::NotFound
 }
 
 /// Every directory on the way has to be root's as well, or somebody could put another file,

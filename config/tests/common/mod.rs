@@ -1,6 +1,8 @@
 //! What the tests of this crate share: people, and a host made of tables.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod dice;
+
 use std::cell::Cell;
 
 use nsshell_config::{Account, Error, Host, IdKind, Login, Plan, Policy, Range, resolve};
@@ -54,6 +56,10 @@ impl Host for Table {
             &self.asked_groups,
             self.groups.iter().map(|&g| g.to_owned()).collect(),
         )
+    }
+
+    fn primary_group(&self, account: &Account) -> Result<String, Error> {
+        self.answer(&self.asked_groups, format!("group-of-{}", account.name))
     }
 
     fn ranges(&self, _: &Account, kind: IdKind) -> Result<Vec<Range>, Error> {

@@ -15,6 +15,8 @@ pub mod socket;
 pub mod spawn;
 pub mod start;
 pub mod terminal;
+#[cfg(feature = "engine")]
+pub mod users;
 
 pub use rustix::io::Errno;
 
@@ -24,4 +26,13 @@ pub type Result<T> = std::result::Result<T, Errno>;
 /// The errno of the C library call that just failed.
 pub(crate) fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+}
+
+/// The errno of the C library call that has just returned nothing, if it has set one.
+#[cfg(feature = "engine")]
+pub(crate) fn last_errno_or_none() -> Option<Errno> {
+    match std::io::Error::last_os_error().raw_os_error() {
+        None | Some(0) => None,
+        Some(number) => Some(Errno::from_raw_os_error(number)),
+    }
 }

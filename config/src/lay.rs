@@ -1,0 +1,278 @@
+//! From the texts of a policy to what they say.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::Faults;
+use crate::pattern::Name;
+use crate::profile::{Keys, PROFILE_KEYS};
+use crate::rule::Rule;
+use crate::shape;
+use crate::source::{At, Place};
+use crate::tree::{self, Entry, Header, Key, Piece, Value};
+
+/// The keys at the top of a policy.
+pub const TOP_KEYS: &[&str] = &["rule", "profile", "default", "exempt"];
+
+/// Most rules of all files together.
+pub(crate) const MAX_RULES: usize = 20_000;
+
+/// Most profiles of all files together.
+pub(crate) const MAX_PROFILES: usize = 1_000;
+
+const MAX_PROFILE_NAME: usize = 64;
+
+/// What one text says.
+#[derive(Debug, Default)]
+pub(crate) struct Text {
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) profiles: BTreeMap<String, Said>,
+    /// profile for whom no rule matches
+    pub(crate) default: Option<At<String>>,
+    /// groups that are never refused
+    pub(crate) exempt: Option<At<Vec<At<Name>>>>,
+}
+
+/// What a text says about a profile.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) keys: Keys,
+    /// keys that were there, right or wrong, and where
+    seen: Vec<(String, Place)>,
+    /// its `[header]`, if it has one
+    header: Option<Place>,
+}
+
+impl Text {
+    /// Reads a text and notes what is wrong with it.
+    pub(crate) fn read(text: &str, file: u32, faults: &mut Faults) -> Text {
+        let mut read = Text::default();
+        tree::read(text, file, faults, |piece, faults| {
+            read.piece(piece, faults)
+        });
+        read
+    }
+
+    fn piece(&mut self, piece: &Piece<'_>, faults: &mut Faults) {
+        if let (Header::List, [key]) = (piece.header, piece.path.as_slice())
+            && key.value == "rule"
+        {
+            return self.rule(piece, faults);
+        }
+        let path: Vec<&str> = piece.path.iter().map(|key| key.value.as_ref()).collect();
+        match (piece.header, path.as_slice()) {
+            (Header::None, _) => self.top(&piece.entries, faults),
+            (Header::Table, ["profile"]) => {
+                for entry in &piece.entries {
+                    self.profile_entry(&entry.key, &entry.dotted, entry, faults);
+                }
+            }
+            (Header::Table, ["profile", name]) => {
+                if let Some(key) = piece.path.get(1) {
+                    self.profile_header(name, key.place, piece, faults);
+                }
+            }
+            // a header that was misread: told already
+            _ if piece.faulty => {}
+            (Header::Table, ["rule", ..]) => {
+                let noted = faults.error(piece.place, "a rule is written with two brackets");
+                noted.help("write [[rule]]");
+            }
+            (_, ["profile", name, key, ..]) => {
+                let what = format!("`{key}` of profile `{name}` is written as a table of its own");
+                let help = format!("write it as `{key} = ...` under [profile.{name}]");
+                faults.error(piece.place, what).help(help);
+            }
+            (Header::List, ["profile", name]) => {
+                let noted = faults.error(piece.place, "a profile is written with one bracket");
+                noted.help(format!("write [profile.{name}]"));
+            }
+            (_, [name, ..]) if TOP_KEYS.contains(name) => {
+                faults.error(piece.place, format!("`{name}` is no table"));
+            }
+            (_, [name, ..]) => {
+                let place = piece.path.first().map_or(piece.place, |key| key.place);
+                shape::unknown(name, place, TOP_KEYS, "a policy", faults);
+            }
+            (_, []) => {}
+        }
+    }
+
+    fn top(&mut self, entries: &[Entry<'_>], faults: &mut Faults) {
+        for (at, entry) in entries.iter().enumerate() {
+            let same = |first: &&Entry<'_>| {
+                first.key.value == entry.key.value
+                    && first.dotted.is_empty()
+                    && entry.dotted.is_empty()
+            };
+            if let Some(first) = entries.iter().take(at).find(same) {
+                shape::set_twice(&entry.key.value, entry.key.place, first.key.place, faults);
+                continue;
+            }
+            match (entry.key.value.as_ref(), entry.dotted.as_slice()) {
+                ("profile", [name, rest @ ..]) => self.profile_entry(name, rest, entry, faults),
+                ("profile", []) => match &entry.value.value {
+                    Value::Table(profiles) => {
+                        for inner in profiles {
+                            self.profile_entry(&inner.key, &inner.dotted, inner, faults);
+                        }
+                    }
+                    _ => shape::wrong(&entry.value, "a table", faults),
+                },
+                ("rule", _) => {
+                    let noted = faults.error(entry.key.place, "a rule has a header of its own");
+                    noted.help("write [[rule]], and its keys in the lines below");
+                }
+                ("default", []) => {
+                    let name = shape::text(&entry.value, faults);
+                    self.default = name.map(|name| At {
+                        value: name.value.to_owned(),
+                        place: name.place,
+                    });
+                }
+                ("exempt", []) => self.exempt = exempt(entry, faults),
+                (key @ ("default" | "exempt"), _) => {
+                    faults.error(entry.key.place, format!("`{key}` is no table"));
+                }
+                (key, _) => shape::unknown(key, entry.key.place, TOP_KEYS, "a policy", faults),
+            }
+        }
+    }
+
+    fn rule(&mut self, piece: &Piece<'_>, faults: &mut Faults) {
+        if self.rules.len() == MAX_RULES {
+            faults.error(piece.place, format!("more than {MAX_RULES} rules"));
+        }
+        if self.rules.len() <= MAX_RULES {
+            let rule = Rule::read(piece, faults);
+            self.rules.push(rule);
+        }
+    }
+
+    fn said(&mut self, name: &str, place: Place, faults: &mut Faults) -> &mut Said {
+        if !self.profiles.contains_key(name) {
+            if let Err(why) = profile_name(name) {
+                faults.error(place, why);
+            }
+            if self.profiles.len() == MAX_PROFILES {
+                faults.error(place, format!("more than {MAX_PROFILES} profiles"));
+            }
+        }
+        self.profiles
+            .entry(name.to_owned())
+            .or_insert_with(|| Said {
+                keys: Keys::default(),
+                seen: Vec::new(),
+                header: None,
+            })
+    }
+
+    /// `[profile.NAME]`
+    fn profile_header(&mut self, name: &str, place: Place, piece: &Piece<'_>, faults: &mut Faults) {
+        let said = self.said(name, place, faults);
+        if let Some(first) = said.header {
+            let noted = faults.error(piece.place, format!("profile `{name}` is defined twice"));
+            noted.other(first, "it was defined here");
+        }
+        said.header = Some(piece.place);
+        for entry in &piece.entries {
+            said.set(name, &entry.key, &entry.dotted, entry, faults);
+        }
+    }
+
+    /// `profile.NAME = { ... }` or `profile.NAME.KEY = ...`
+    fn profile_entry(
+        &mut self,
+        name: &Key<'_>,
+        rest: &[Key<'_>],
+        entry: &Entry<'_>,
+        faults: &mut Faults,
+    ) {
+        let said = self.said(&name.value, name.place, faults);
+        match (rest, &entry.value.value) {
+            ([key, dotted @ ..], _) => said.set(&name.value, key, dotted, entry, faults),
+            ([], Value::Table(keys)) => {
+                for inner in keys {
+                    said.set(&name.value, &inner.key, &inner.dotted, inner, faults);
+                }
+            }
+            ([], _) => shape::wrong(&entry.value, "a table", faults),
+        }
+    }
+}
+
+impl Said {
+    fn set(
+        &mut self,
+        name: &str,
+        key: &Key<'_>,
+        dotted: &[Key<'_>],
+        entry: &Entry<'_>,
+        faults: &mut Faults,
+    ) {
+        let text = key.value.as_ref();
+        if !PROFILE_KEYS.contains(&text) {
+            shape::unknown(text, key.place, PROFILE_KEYS, "a profile", faults);
+            return;
+        }
+        if let Some(dotted) = dotted.first() {
+            let what = format!("`{text}` is no table and has no key `{}`", dotted.value);
+            faults.error(key.place, what);
+            return;
+        }
+        if let Some((_, first)) = self.seen.iter().find(|(seen, _)| seen == text) {
+            shape::set_twice(text, key.place, *first, faults);
+            return;
+        }
+        self.seen.push((text.to_owned(), key.place));
+        self.keys.read(name, text, &entry.value, faults);
+    }
+}
+
+/// Most groups in `exempt`.
+const MAX_EXEMPT: usize = 100;
+
+fn exempt(entry: &Entry<'_>, faults: &mut Faults) -> Option<At<Vec<At<Name>>>> {
+    let list = shape::texts(&entry.value, faults)?;
+    if list.value.len() > MAX_EXEMPT {
+        faults.error(list.place, format!("more than {MAX_EXEMPT} entries"));
+    }
+    let mut groups = Vec::new();
+    for one in &list.value {
+        match one.value.strip_prefix('@') {
+            None => {
+                let what = format!("`{}` in `exempt` is no group", one.value);
+                faults
+                    .error(one.place, what)
+                    .help(format!("write \"@{}\"", one.value));
+            }
+            Some(group) if group.is_empty() || group.contains(['*', '?', '!', '/', ':']) => {
+                let what = format!("`{}` in `exempt` does not name one group", one.value);
+                faults.error(one.place, what);
+            }
+            Some(group) => groups.push(At {
+                value: Name::Literal(group.into()),
+                place: one.place,
+            }),
+        }
+    }
+    Some(At {
+        value: groups,
+        place: list.place,
+    })
+}
+
+/// Profile names get into logs, environments and tables.
+fn profile_name(name: &str) -> Result<(), String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if name.is_empty() || name.len() > MAX_PROFILE_NAME {
+        return Err(format!(
+            "the name of a profile has 1 to {MAX_PROFILE_NAME} characters"
+        ));
+    }
+    if !name.chars().all(is_plain) {
+        return Err(format!(
+            "profile name `{name}` has a character that is not a letter, digit, _ . or -"
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! The kinds of values that keys take. Each function gives the value, or notes what else is
+//! there and gives nothing.
+
+use std::borrow::Cow;
+
+use crate::diagnostic::Faults;
+use crate::source::{At, Place};
+use crate::tree::{Entry, Node, Value};
+
+/// Most entries of one list.
+pub(crate) const MAX_LIST: usize = 10_000;
+
+/// Longest name or pattern, in bytes.
+pub(crate) const MAX_NAME: usize = 256;
+
+impl Value<'_> {
+    /// What an administrator calls this kind of value.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Value::Text(_) => "a string",
+            Value::Number(_) => "a number",
+            Value::Truth(_) => "true or false",
+            Value::List(_) => "a list",
+            Value::Table(_) => "a table",
+            Value::Other(kind) => kind,
+        }
+    }
+}
+
+pub(crate) fn wrong(node: &Node<'_>, expected: &str, faults: &mut Faults) {
+    let found = node.value.kind();
+    let noted = faults.error(node.place, format!("expected {expected}, not {found}"));
+    if let (Value::Text(text), true) = (&node.value, expected.starts_with("a list")) {
+        noted.help(format!("write [\"{text}\"]"));
+    }
+}
+
+pub(crate) fn text<'n>(node: &'n Node<'_>, faults: &mut Faults) -> Option<At<&'n str>> {
+    match &node.value {
+        Value::Text(text) => Some(At {
+            value: text.as_ref(),
+            place: node.place,
+        }),
+        _ => {
+            wrong(node, "a string in \" \"", faults);
+            None
+        }
+    }
+}
+
+pub(crate) fn truth(node: &Node<'_>, faults: &mut Faults) -> Option<At<bool>> {
+    match node.value {
+        Value::Truth(value) => Some(At {
+            value,
+            place: node.place,
+        }),
+        _ => {
+            wrong(node, "true or false", faults);
+            None
+        }
+    }
+}
+
+/// A whole number of seconds.
+pub(crate) fn seconds(
+    key: &str,
+    node: &Node<'_>,
+    allowed: std::ops::RangeInclusive<u32>,
+    faults: &mut Faults,
+) -> Option<At<u32>> {
+    let Value::Number(number) = node.value else {
+        wrong(node, "a whole number of seconds", faults);
+        return None;
+    };
+    match u32::try_from(number) {
+        Ok(value) if allowed.contains(&value) => Some(At {
+            value,
+            place: node.place,
+        }),
+        _ => {
+            let (from, to) = allowed.into_inner();
+            let what = format!("`{key}` is {number} seconds, not {from} to {to}");
+            faults.error(node.place, what);
+            None
+        }
+    }
+}
+
+/// One of several words.
+pub(crate) fn word<T: Copy>(
+    node: &Node<'_>,
+    words: &[(&str, T)],
+    faults: &mut Faults,
+) -> Option<At<T>> {
+    let found = text(node, faults)?;
+    match words.iter().find(|(word, _)| *word == found.value) {
+        Some((_, value)) => Some(At {
+            value: *value,
+            place: found.place,
+        }),
+        None => {
+            let names = || words.iter().map(|(word, _)| *word);
+            let what = format!(
+                "unknown value `{}`, expected {}",
+                found.value,
+                either(names())
+            );
+            faults
+                .error(found.place, what)
+                .did_you_mean(found.value, names());
+            None
+        }
+    }
+}
+
+/// The entries of a list.
+pub(crate) fn list<'n, 't>(node: &'n Node<'t>, faults: &mut Faults) -> Option<At<&'n [Node<'t>]>> {
+    let Value::List(list) = &node.value else {
+        wrong(node, "a list in [ ]", faults);
+        return None;
+    };
+    if list.len() > MAX_LIST {
+        faults.error(node.place, format!("more than {MAX_LIST} entries"));
+        return None;
+    }
+    Some(At {
+        value: list,
+        place: node.place,
+    })
+}
+
+/// The entries of a list of strings.
+pub(crate) fn texts<'n>(node: &'n Node<'_>, faults: &mut Faults) -> Option<At<Vec<At<&'n str>>>> {
+    let list = list(node, faults)?;
+    let texts = list.value.iter().filter_map(|one| text(one, faults));
+    Some(At {
+        value: texts.collect(),
+        place: list.place,
+    })
+}
+
+/// A table's entries by name. Notes dotted keys, keys that are set twice, and unknown ones.
+pub(crate) fn known<'n, 't>(
+    entries: &'n [Entry<'t>],
+    keys: &'static [&'static str],
+    of: &str,
+    faults: &mut Faults,
+) -> impl Iterator<Item = (&'n str, &'n Node<'t>)> + use<'n, 't> {
+    for (at, entry) in entries.iter().enumerate() {
+        let key: &Cow<'_, str> = &entry.key.value;
+        if !keys.contains(&key.as_ref()) {
+            unknown(key, entry.key.place, keys, of, faults);
+        } else if let Some(dotted) = entry.dotted.first() {
+            let what = format!("`{key}` is no table and has no key `{}`", dotted.value);
+            faults.error(entry.key.place, what);
+        } else if let Some(first) = entries
+            .iter()
+            .take(at)
+            .find(|first| first.key.value == *key)
+        {
+            set_twice(key, entry.key.place, first.key.place, faults);
+        }
+    }
+    let plain = |entry: &&Entry<'_>| entry.dotted.is_empty();
+    entries
+        .iter()
+        .filter(plain)
+        .map(|entry| (entry.key.value.as_ref(), &entry.value))
+        .filter(|(key, _)| keys.contains(key))
+}
+
+pub(crate) fn set_twice(key: &str, second: Place, first: Place, faults: &mut Faults) {
+    faults
+        .error(second, format!("`{key}` is set twice"))
+        .other(first, "it was set here");
+}
+
+pub(crate) fn unknown(key: &str, place: Place, keys: &[&str], of: &str, faults: &mut Faults) {
+    let what = format!("unknown key `{key}` in {of}");
+    let near = crate::suggest::nearest(key, keys.iter().copied());
+    let help = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the keys are {}", keys.join(", ")),
+    };
+    faults.error(place, what).help(help);
+}
+
+/// "`a`, `b` or `c`".
+pub(crate) fn either<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+    }
+}

@@ -1,0 +1,436 @@
+//! Templates: `{user}` and the like in host names and paths, filled in for one login.
+
+use std::path::PathBuf;
+
+use crate::host::Host;
+use crate::{Account, Error, Login, path};
+
+/// The longest name that sethostname(2) takes, in bytes.
+const MAX_HOSTNAME: usize = 64;
+
+/// The longest name of a file, in bytes.
+const MAX_COMPONENT: usize = 255;
+
+/// What can stand between braces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Variable {
+    User,
+    Uid,
+    Group,
+    Home,
+    Hostname,
+    Service,
+}
+
+const VARIABLES: [(&str, Variable); 6] = [
+    ("user", Variable::User),
+    ("uid", Variable::Uid),
+    ("group", Variable::Group),
+    ("home", Variable::Home),
+    ("hostname", Variable::Hostname),
+    ("service", Variable::Service),
+];
+
+/// A text with variables in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Template(Vec<Part>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Variable(Variable),
+}
+
+/// Where the values of variables come from. The host is asked only for those that are there.
+pub(crate) struct Values<'a> {
+    pub(crate) login: &'a Login,
+    pub(crate) account: &'a Account,
+    pub(crate) host: &'a dyn Host,
+}
+
+impl Values<'_> {
+    fn of(&self, variable: Variable) -> Result<String, Error> {
+        Ok(match variable {
+            Variable::User => self.account.name.clone(),
+            Variable::Uid => self.account.uid.to_string(),
+            Variable::Group => self.host.primary_group(self.account)?,
+            Variable::Home => self.account.home.to_string_lossy().into_owned(),
+            Variable::Hostname => self.host.hostname()?,
+            Variable::Service => self.login.service.clone(),
+        })
+    }
+}
+
+impl Template {
+    fn parse(text: &str, home: bool) -> Result<Template, String> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let Some((name, after)) = after.split_once('}') else {
+                return Err("has `{` without `}`".to_owned());
+            };
+            if !before.is_empty() {
+                parts.push(Part::Text(before.to_owned()));
+            }
+            parts.push(Part::Variable(variable(name, home)?));
+            rest = after;
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.to_owned()));
+        }
+        match parts
+            .iter()
+            .any(|p| matches!(p, Part::Text(text) if text.contains('}')))
+        {
+            true => Err("has `}` without `{`".to_owned()),
+            false => Ok(Template(parts)),
+        }
+    }
+
+    /// Reads a template of a host name; the error is what is wrong with it.
+    pub(crate) fn hostname(text: &str) -> Result<Template, String> {
+        let template = Template::parse(text, false)?;
+        let fixed: String = template.texts().collect();
+        match fixed.as_str() {
+            _ if template.0.is_empty() => Err("is empty".to_owned()),
+            fixed if !fixed.chars().all(is_hostname) => Err(ALLOWED.to_owned()),
+            fixed if fixed.len() > MAX_HOSTNAME => Err(TOO_LONG.to_owned()),
+            _ => Ok(template),
+        }
+    }
+
+    /// Reads a template of a private directory; the error is what is wrong with it.
+    pub(crate) fn private(text: &str) -> Result<Template, String> {
+        let template = Template::parse(text, true).map_err(|why| format!("path `{text}` {why}"))?;
+        let inside = template
+            .0
+            .iter()
+            .skip(1)
+            .any(|p| *p == Part::Variable(Variable::Home));
+        if inside {
+            return Err(format!(
+                "path `{text}` has `{{home}}` in it, which is a whole path: it can only begin with it"
+            ));
+        }
+        let home = template.0.first() == Some(&Part::Variable(Variable::Home));
+        if home
+            && template
+                .0
+                .get(1)
+                .is_some_and(|p| !matches!(p, Part::Text(t) if t.starts_with('/')))
+        {
+            return Err(format!("path `{text}` needs a `/` after `{{home}}`"));
+        }
+        // some name, to see whether the rest can be right
+        let example = template.0.iter().map(|part| match part {
+            Part::Text(text) => text.as_str(),
+            Part::Variable(Variable::Home) => "/h",
+            Part::Variable(_) => "v",
+        });
+        let example: String = example.collect();
+        match path::private(&example) {
+            // as it is written, not as the example has it
+            Err(why) => Err(why.replace(&format!("`{example}`"), &format!("`{text}`"))),
+            Ok(_) => Ok(template),
+        }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Variable(_) => None,
+        })
+    }
+
+    /// The text, if there is no variable in it.
+    pub(crate) fn fixed(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// As it is written.
+    pub(crate) fn text(&self) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Variable(variable) => {
+                let name = VARIABLES.iter().find(|(_, one)| one == variable);
+                format!("{{{}}}", name.map_or("", |(name, _)| name))
+            }
+        };
+        self.0.iter().map(part).collect()
+    }
+
+    /// The host name for one login. What a host name cannot hold of a value becomes `-`; a name
+    /// that is too long is refused, since a cut one may be another session's.
+    ///
+    /// The inner error is the name and what is wrong with it.
+    pub(crate) fn fill_hostname(
+        &self,
+        values: &Values<'_>,
+    ) -> Result<Result<String, (String, &'static str)>, Error> {
+        let mut name = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => name.push_str(text),
+                // not mended: the host's own name is as it is, or no host name
+                Part::Variable(Variable::Hostname) => name += &values.of(Variable::Hostname)?,
+                Part::Variable(variable) => {
+                    let value = values.of(*variable)?;
+                    name.extend(value.chars().map(|c| if is_hostname(c) { c } else { '-' }));
+                }
+            }
+        }
+        let why = match name.as_str() {
+            "" => "is empty",
+            name if name.len() > MAX_HOSTNAME => TOO_LONG,
+            name if !name.chars().all(is_hostname) => ALLOWED,
+            _ => return Ok(Ok(name)),
+        };
+        Ok(Err((name, why)))
+    }
+
+    /// The path for one login. A value fills one component or a part of one, whatever is in it;
+    /// only `{home}` is a path.
+    ///
+    /// The inner error says what is wrong with the path that came out.
+    pub(crate) fn fill_path(&self, values: &Values<'_>) -> Result<Result<PathBuf, String>, Error> {
+        let mut path = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => path.push_str(text),
+                Part::Variable(Variable::Home) => match values.of(Variable::Home)? {
+                    home if home.is_empty() => return Ok(Err("the user has no home".to_owned())),
+                    home => path += &home,
+                },
+                Part::Variable(variable) => escape(&values.of(*variable)?, &mut path),
+            }
+        }
+        if !path.starts_with('/') || path.starts_with("//") {
+            return Ok(Err(format!("`{path}` is not an absolute path")));
+        }
+        if let Some(long) = path.split('/').find(|name| name.len() > MAX_COMPONENT) {
+            return Ok(Err(format!(
+                "`{long}` is longer than the 255 bytes of a file's name"
+            )));
+        }
+        Ok(path::private(&path))
+    }
+}
+
+/// Writes a value so that no two values give one name, and none gives a name that means
+/// something else: no `/`, no leading dot (so neither `.` nor `..`), no control character.
+fn escape(value: &str, out: &mut String) {
+    for (at, c) in value.chars().enumerate() {
+        let plain = match c {
+            '.' => at > 0,
+            '/' | '%' => false,
+            c => !c.is_control(),
+        };
+        if plain {
+            out.push(c);
+            continue;
+        }
+        let mut bytes = [0; 4];
+        for byte in c.encode_utf8(&mut bytes).bytes() {
+            out.push_str(&format!("%{byte:02x}"));
+        }
+    }
+}
+
+fn variable(name: &str, home: bool) -> Result<Variable, String> {
+    if name == "session" {
+        return Err(
+            "has `{session}` in it, which is not known before the session is made".to_owned(),
+        );
+    }
+    let known = || {
+        VARIABLES
+            .iter()
+            .filter(|(_, one)| home || *one != Variable::Home)
+    };
+    match known().find(|(known, _)| *known == name) {
+        Some((_, variable)) => Ok(*variable),
+        None => {
+            let names: Vec<_> = known().map(|(name, _)| format!("{{{name}}}")).collect();
+            let names = crate::shape::either(names.iter().map(String::as_str));
+            Err(format!("has an unknown `{{{name}}}`, expected {names}"))
+        }
+    }
+}
+
+const ALLOWED: &str = "has a character that is not a letter, digit, `.` or `-`";
+const TOO_LONG: &str = "is longer than 64 bytes";
+
+fn is_hostname(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '.' || c == '-'
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{IdKind, Range};
+
+    struct Mill(&'static str);
+
+    impl Host for Mill {
+        fn groups(&self, _: &Account) -> Result<Vec<String>, Error> {
+            Ok(vec![])
+        }
+        fn primary_group(&self, _: &Account) -> Result<String, Error> {
+            Ok("staff".to_owned())
+        }
+        fn ranges(&self, _: &Account, _: IdKind) -> Result<Vec<Range>, Error> {
+            Ok(vec![])
+        }
+        fn hostname(&self) -> Result<String, Error> {
+            Ok(self.0.to_owned())
+        }
+    }
+
+    fn values<T>(user: &str, home: &str, take: impl FnOnce(&Values<'_>) -> T) -> T {
+        named(user, home, "mill", take)
+    }
+
+    fn named<T>(
+        user: &str,
+        home: &str,
+        host: &'static str,
+        take: impl FnOnce(&Values<'_>) -> T,
+    ) -> T {
+        let account = Account {
+            name: user.to_owned(),
+            uid: 1000,
+            gid: 1000,
+            home: home.into(),
+            shell: "/bin/sh".into(),
+        };
+        let login = Login {
+            service: "sshd".to_owned(),
+            ..Login::default()
+        };
+        take(&Values {
+            login: &login,
+            account: &account,
+            host: &Mill(host),
+        })
+    }
+
+    #[test]
+    fn a_host_name_is_filled_in() {
+        let cases = [
+            ("box", "box"),
+            ("{hostname}", "mill"),
+            ("{user}", "al-ice-"),
+            ("{hostname}-{user}", "mill-al-ice-"),
+            ("{uid}.{group}.{service}", "1000.staff.sshd"),
+        ];
+        for (template, want) in cases {
+            let template = Template::hostname(template).unwrap();
+            let got = values("al_iceé", "/", |values| template.fill_hostname(values));
+            assert_eq!(got, Ok(Ok(want.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_bad_template_is_refused() {
+        let long = "a".repeat(65);
+        for bad in [
+            "",
+            "{",
+            "a{user",
+            "{users}",
+            "{}",
+            "a b",
+            "a_b",
+            "}",
+            "é",
+            "a/b",
+            "{session}",
+            "{home}",
+            "{user}}",
+            "{{user}}",
+            &long,
+        ] {
+            assert!(Template::hostname(bad).is_err(), "{bad:?}");
+        }
+        for bad in [
+            "",
+            "tmp",
+            "{user}",
+            "/",
+            "/{home}",
+            "/x{home}",
+            "/{user",
+            "/a/../{user}",
+            "/{users}",
+            "/{session}",
+            "/{user}//x",
+            "{home}/",
+            "{home}{user}",
+            "{home}x",
+            "/proc/{user}",
+            "/run/nsshell/{user}",
+        ] {
+            assert!(Template::private(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_name_that_the_kernel_would_refuse_or_cut_is_refused() {
+        let template = Template::hostname("{hostname}-{user}").unwrap();
+        let why = |user: &str, host| {
+            let filled = named(user, "/", host, |values| template.fill_hostname(values));
+            filled.unwrap().map_err(|(_, why)| why)
+        };
+        assert!(why(&"u".repeat(59), "mill").is_ok());
+        assert_eq!(why(&"u".repeat(60), "mill"), Err(TOO_LONG));
+        assert_eq!(why("u", "a_b"), Err(ALLOWED));
+        assert_eq!(why("u", "a\nb"), Err(ALLOWED));
+    }
+
+    #[test]
+    fn a_user_name_is_one_component_of_a_path_whatever_is_in_it() {
+        let cases = [
+            ("alice", "/srv/alice/x"),
+            ("..", "/srv/%2e./x"),
+            (".", "/srv/%2e/x"),
+            (".bob", "/srv/%2ebob/x"),
+            ("a.b", "/srv/a.b/x"),
+            ("../../etc", "/srv/%2e.%2f..%2fetc/x"),
+            ("/etc", "/srv/%2fetc/x"),
+            ("%2e", "/srv/%252e/x"),
+            ("a\nb\0", "/srv/a%0ab%00/x"),
+            ("DOM\\al é", "/srv/DOM\\al é/x"),
+        ];
+        let template = Template::private("/srv/{user}/x").unwrap();
+        for (user, want) in cases {
+            let got = values(user, "/", |values| template.fill_path(values));
+            assert_eq!(got, Ok(Ok(PathBuf::from(want))), "{user:?}");
+        }
+        for user in ["", &"a".repeat(256), &"/".repeat(90)] {
+            let got = values(user, "/", |values| template.fill_path(values));
+            assert!(got.unwrap().is_err(), "{user:?}");
+        }
+    }
+
+    #[test]
+    fn a_home_directory_is_a_path_that_has_to_be_plain() {
+        let template = Template::private("{home}/.cache").unwrap();
+        let fill = |home: &str| values("u", home, |values| template.fill_path(values)).unwrap();
+        assert_eq!(fill("/home/u"), Ok(PathBuf::from("/home/u/.cache")));
+        for home in [
+            "",
+            "home/u",
+            "/home/../root",
+            "/home/u/",
+            "/",
+            "/proc",
+            "/run/user/1000",
+        ] {
+            assert!(fill(home).is_err(), "{home:?}");
+        }
+    }
+}

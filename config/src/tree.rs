@@ -1,0 +1,364 @@
+//! TOML as this language needs it: a text is cut at its `[headers]`, and each piece is handed
+//! over as a tree with the place of every key and value.
+//!
+//! The tokens and the grammar are the `toml` crate's own (`toml_parser`). Its document of
+//! nested maps is not built: for a policy of ten thousand rules that takes several times as
+//! long as a login may lose. And it stops at the first value of a wrong type, where an
+//! administrator wants to see all faults at once.
+
+use std::borrow::Cow;
+
+use toml_parser::decoder::{Encoding, IntegerRadix, ScalarKind};
+use toml_parser::lexer::{Token, TokenKind};
+use toml_parser::parser::{EventReceiver, RecursionGuard, ValidateWhitespace, parse_document};
+use toml_parser::{ErrorSink, ParseError, Span};
+
+use crate::diagnostic::Faults;
+use crate::plain;
+use crate::source::{At, Place};
+
+/// How deep tables and lists may be in each other: the language needs four.
+const MAX_DEPTH: u32 = 12;
+
+pub(crate) type Key<'t> = At<Cow<'t, str>>;
+pub(crate) type Node<'t> = At<Value<'t>>;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value<'t> {
+    Text(Cow<'t, str>),
+    Number(i64),
+    Truth(bool),
+    List(Vec<Node<'t>>),
+    Table(Vec<Entry<'t>>),
+    /// a kind of value that the language has no use for: its name
+    Other(&'static str),
+}
+
+/// `key = value` or `a.b.key = value`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Entry<'t> {
+    pub(crate) key: Key<'t>,
+    /// the further keys of a dotted one
+    pub(crate) dotted: Vec<Key<'t>>,
+    pub(crate) value: Node<'t>,
+}
+
+/// What stands above a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Header {
+    /// nothing: the beginning of the text
+    None,
+    /// `[path]`
+    Table,
+    /// `[[path]]`
+    List,
+}
+
+/// A header and all entries until the next one.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Piece<'t> {
+    pub(crate) header: Header,
+    pub(crate) path: Vec<Key<'t>>,
+    /// the header
+    pub(crate) place: Place,
+    pub(crate) entries: Vec<Entry<'t>>,
+    /// a part of it could not be read: something may seem to be missing
+    pub(crate) faulty: bool,
+}
+
+/// Reads a text, piece by piece.
+pub(crate) fn read<'t>(
+    text: &'t str,
+    file: u32,
+    faults: &mut Faults,
+    mut each: impl FnMut(&Piece<'t>, &mut Faults),
+) {
+    let mut plain = plain::Reader::new(text, file);
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while at < text.len() && !faults.is_full() {
+        if let Some((piece, end)) = plain.rule(at) {
+            each(piece, faults);
+            at = end;
+            continue;
+        }
+        let (piece, end) = by_tokens(text, at, file, &mut tokens, faults);
+        if let Some(piece) = piece {
+            each(&piece, faults);
+        }
+        at = end;
+    }
+}
+
+/// The piece that begins at an offset, if it says anything, and where the next one begins.
+pub(crate) fn by_tokens<'t>(
+    text: &'t str,
+    start: usize,
+    file: u32,
+    tokens: &mut Vec<Token>,
+    faults: &mut Faults,
+) -> (Option<Piece<'t>>, usize) {
+    let rest = text.get(start..).unwrap_or("");
+    let source = toml_parser::Source::new(rest);
+    tokens.clear();
+    let mut depth = 0usize;
+    let mut line_begins = true;
+    let mut end = rest.len();
+    for token in source.lex() {
+        match token.kind() {
+            TokenKind::LeftSquareBracket
+                if line_begins
+                    && !tokens.is_empty()
+                    && (depth == 0 || is_lost_header(rest, token.span())) =>
+            {
+                end = token.span().start();
+                break;
+            }
+            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => depth += 1,
+            TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
+                depth = depth.saturating_sub(1);
+            }
+            _ => {}
+        }
+        match token.kind() {
+            TokenKind::Newline => line_begins = true,
+            TokenKind::Whitespace => {}
+            _ => line_begins = false,
+        }
+        tokens.push(token);
+    }
+    let origin = Origin { file, start };
+    (piece(source, tokens, origin, faults), start + end)
+}
+
+/// Where the spans of a piece are counted from.
+#[derive(Debug, Clone, Copy)]
+struct Origin {
+    file: u32,
+    start: usize,
+}
+
+impl Origin {
+    fn place(self, span: Span) -> Place {
+        // a text has at most MAX_FILE_SIZE bytes
+        let offset = |at: usize| u32::try_from(self.start + at).unwrap_or(u32::MAX);
+        Place {
+            file: self.file,
+            start: offset(span.start()),
+            end: offset(span.end()),
+        }
+    }
+}
+
+/// Whether a line in a list that is not closed begins with a header of the language, which no
+/// value does: a forgotten `]` then costs one rule and does not hide the faults of all others.
+fn is_lost_header(text: &str, span: Span) -> bool {
+    let line = text.get(span.start()..).unwrap_or("");
+    let headers = ["[[rule]]", "[profile.", "[profile]"];
+    headers.iter().any(|header| line.starts_with(header))
+}
+
+fn piece<'t>(
+    source: toml_parser::Source<'t>,
+    tokens: &[Token],
+    origin: Origin,
+    faults: &mut Faults,
+) -> Option<Piece<'t>> {
+    let mut builder = Builder {
+        source,
+        origin,
+        piece: Piece {
+            header: Header::None,
+            path: Vec::new(),
+            place: origin.place(Span::new_unchecked(0, 0)),
+            entries: Vec::new(),
+            faulty: false,
+        },
+        open: Vec::new(),
+        keys: Vec::new(),
+        in_header: false,
+    };
+    let mut errors: Vec<ParseError> = Vec::new();
+    {
+        let mut whitespace = ValidateWhitespace::new(&mut builder, source);
+        let mut guard = RecursionGuard::new(&mut whitespace, MAX_DEPTH);
+        // The parser wants an end; only the text's last piece has one.
+        parse_document(tokens, &mut guard, &mut errors);
+    }
+    let mut piece = builder.piece;
+    piece.faulty = !errors.is_empty();
+    // what follows from the first fault of a piece would only distract from it
+    if let Some(error) = errors.into_iter().next() {
+        let place = syntax_fault(&error, origin, faults);
+        piece
+            .entries
+            .retain(|entry| entry.value.place.end < place.start);
+    }
+    let says = match piece.header {
+        Header::None => !piece.entries.is_empty(),
+        _ => !piece.path.is_empty(),
+    };
+    says.then_some(piece)
+}
+
+/// Takes over what the TOML reader complains about, in an administrator's words.
+fn syntax_fault(error: &ParseError, origin: Origin, faults: &mut Faults) -> Place {
+    let nowhere = Span::new_unchecked(0, 0);
+    let span = error.unexpected().or(error.context()).unwrap_or(nowhere);
+    let at = origin.place(span);
+    let said = error.description().replace('\n', ", ");
+    let expected = error.expected().unwrap_or(&[]).iter();
+    let expected: Vec<String> = expected
+        .map(|expected| match expected {
+            toml_parser::Expected::Literal("\n") => "the end of the line".to_owned(),
+            toml_parser::Expected::Literal(text) => format!("`{text}`"),
+            toml_parser::Expected::Description(text) => (*text).to_owned(),
+            _ => "something else".to_owned(),
+        })
+        .collect();
+    let message = match (said.as_str(), expected.split_last()) {
+        ("string values must be quoted", _) if span.is_empty() => "there is no value".to_owned(),
+        ("string values must be quoted", _) => "a string is written in \" \"".to_owned(),
+        ("cannot recurse further; max recursion depth met", _) => {
+            "lists and tables are nested too deeply".to_owned()
+        }
+        (_, None) => said,
+        (_, Some((last, []))) => format!("{said}, expected {last}"),
+        (_, Some((last, rest))) => format!("{said}, expected {} or {last}", rest.join(", ")),
+    };
+    let noted = faults.error(at, message);
+    match error.context().map(|context| origin.place(context)) {
+        Some(context) if context.start < at.start => {
+            noted.other(context, "this is where it begins");
+        }
+        _ => {}
+    }
+    at
+}
+
+/// Builds the tree from the parser's events.
+struct Builder<'t> {
+    source: toml_parser::Source<'t>,
+    origin: Origin,
+    piece: Piece<'t>,
+    /// lists and inline tables that are not closed yet, with the keys that they are the value of
+    open: Vec<(Vec<Key<'t>>, Node<'t>)>,
+    /// keys whose value has not come yet
+    keys: Vec<Key<'t>>,
+    in_header: bool,
+}
+
+impl<'t> Builder<'t> {
+    fn header(&mut self, span: Span, header: Header) {
+        self.piece.header = header;
+        self.piece.place = self.origin.place(span);
+        self.in_header = true;
+    }
+
+    fn header_closed(&mut self, span: Span) {
+        self.piece.place.end = self.origin.place(span).end;
+        self.in_header = false;
+    }
+
+    fn opened(&mut self, span: Span, value: Value<'t>) -> bool {
+        let keys = std::mem::take(&mut self.keys);
+        let place = self.origin.place(span);
+        self.open.push((keys, At { value, place }));
+        true
+    }
+
+    fn closed(&mut self, span: Span) {
+        if let Some((keys, mut node)) = self.open.pop() {
+            node.place.end = self.origin.place(span).end;
+            self.keys = keys;
+            self.value(node);
+        }
+    }
+
+    fn value(&mut self, node: Node<'t>) {
+        if let Some((_, parent)) = self.open.last_mut()
+            && let Value::List(list) = &mut parent.value
+        {
+            list.push(node);
+            return;
+        }
+        let mut keys = self.keys.drain(..);
+        let Some(key) = keys.next() else { return };
+        let entry = Entry {
+            key,
+            // allocates nothing for a plain key
+            dotted: keys.collect(),
+            value: node,
+        };
+        match self.open.last_mut().map(|(_, parent)| &mut parent.value) {
+            Some(Value::Table(entries)) => entries.push(entry),
+            _ => self.piece.entries.push(entry),
+        }
+    }
+
+    fn text(&self, span: Span, encoding: Option<Encoding>) -> toml_parser::Raw<'t> {
+        let raw = self.source.input().get(span.start()..span.end());
+        toml_parser::Raw::new_unchecked(raw.unwrap_or(""), encoding, span)
+    }
+}
+
+impl EventReceiver for Builder<'_> {
+    fn std_table_open(&mut self, span: Span, _: &mut dyn ErrorSink) {
+        self.header(span, Header::Table);
+    }
+    fn std_table_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
+        self.header_closed(span);
+    }
+    fn array_table_open(&mut self, span: Span, _: &mut dyn ErrorSink) {
+        self.header(span, Header::List);
+    }
+    fn array_table_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
+        self.header_closed(span);
+    }
+    fn inline_table_open(&mut self, span: Span, _: &mut dyn ErrorSink) -> bool {
+        self.opened(span, Value::Table(Vec::new()))
+    }
+    fn inline_table_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
+        self.closed(span);
+    }
+    fn array_open(&mut self, span: Span, _: &mut dyn ErrorSink) -> bool {
+        self.opened(span, Value::List(Vec::new()))
+    }
+    fn array_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
+        self.closed(span);
+    }
+
+    fn simple_key(&mut self, span: Span, kind: Option<Encoding>, error: &mut dyn ErrorSink) {
+        let mut text = Cow::Borrowed("");
+        self.text(span, kind).decode_key(&mut text, error);
+        let key = At {
+            value: text,
+            place: self.origin.place(span),
+        };
+        if self.in_header {
+            self.piece.path.push(key);
+        } else {
+            self.keys.push(key);
+        }
+    }
+
+    fn scalar(&mut self, span: Span, kind: Option<Encoding>, error: &mut dyn ErrorSink) {
+        let mut text = Cow::Borrowed("");
+        let value = match self.text(span, kind).decode_scalar(&mut text, error) {
+            ScalarKind::String => Value::Text(text),
+            ScalarKind::Boolean(truth) => Value::Truth(truth),
+            ScalarKind::Integer(radix) => match integer(&text, radix) {
+                Some(number) => Value::Number(number),
+                None => Value::Other("a number that is too large"),
+            },
+            ScalarKind::Float => Value::Other("a fraction"),
+            ScalarKind::DateTime => Value::Other("a date"),
+        };
+        let place = self.origin.place(span);
+        self.value(At { value, place });
+    }
+}
+
+fn integer(text: &str, radix: IntegerRadix) -> Option<i64> {
+    i64::from_str_radix(text, radix.value()).ok()
+}

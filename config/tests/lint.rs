@@ -1,0 +1,130 @@
+//! What `nsctl check` finds beyond the text: on this host, and among the rules.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod common;
+
+use std::path::Path;
+
+use common::{account, parse};
+use nsshell_config::{Account, Error, Facts, Host, IdKind, Range, lint};
+
+struct Small(Vec<Account>);
+
+impl Host for Small {
+    fn groups(&self, account: &Account) -> Result<Vec<String>, Error> {
+        Ok(match account.name.as_str() {
+            "alice" => vec!["staff".to_owned()],
+            _ => vec![],
+        })
+    }
+    fn primary_group(&self, _: &Account) -> Result<String, Error> {
+        Ok("users".to_owned())
+    }
+    fn ranges(&self, _: &Account, _: IdKind) -> Result<Vec<Range>, Error> {
+        Ok(vec![])
+    }
+    fn hostname(&self) -> Result<String, Error> {
+        Ok("mill".to_owned())
+    }
+}
+
+impl Facts for Small {
+    fn accounts(&self) -> &[Account] {
+        &self.0
+    }
+    fn account(&self, name: &str) -> Option<Account> {
+        self.0.iter().find(|one| one.name == name).cloned()
+    }
+    fn has_group(&self, name: &str) -> bool {
+        ["staff", "empty"].contains(&name)
+    }
+    fn is_directory(&self, path: &Path) -> bool {
+        path == Path::new("/tmp")
+    }
+    fn is_program(&self, path: &Path) -> bool {
+        path == Path::new("/bin/bash")
+    }
+}
+
+#[test]
+fn what_this_host_and_the_order_of_rules_make_wrong_is_found() {
+    let cases: [(&str, &[&str]); 15] = [
+        ("[[rule]]\nusers = ['alice', '@staff']\nprofile = 'm'", &[]),
+        (
+            "[[rule]]\nusers = ['alcie', '@staf']\nprofile = 'm'",
+            &[
+                "p.toml:2:10: warning: there is no user `alcie` on this host; did you mean `alice`?",
+                "p.toml:2:19: warning: there is no group `staf` on this host; did you mean `@staff`?",
+            ],
+        ),
+        (
+            "[[rule]]\nusers = ['@empty']\nprofile = 'm'",
+            &["p.toml:1:1: warning: this rule matches no account of this host"],
+        ),
+        (
+            "[[rule]]\nuids = ['5000-6000']\nprofile = 'm'",
+            &["p.toml:1:1: warning: this rule matches no account of this host"],
+        ),
+        (
+            "[[rule]]\nusers = ['al*']\nprofile = 'm'\n[[rule]]\nusers = ['alice']\nservices = ['su']\nprofile = 'm'",
+            &[
+                "p.toml:4:1: warning: this rule is never reached: an earlier one matches all that it does; move it up or take it out",
+            ],
+        ),
+        (
+            "[[rule]]\nservices = ['su']\nprofile = 'm'\n[[rule]]\nusers = ['alice']\nprofile = 'm'",
+            &[],
+        ),
+        (
+            "[[rule]]\nhosts = ['10.0.0.0/8', '!10.1.0.0/16']\nprofile = 'm'\n[[rule]]\nhosts = ['10.0.0.0/16']\nprofile = 'm'",
+            &[],
+        ),
+        (
+            "[[rule]]\nprofile = 'm'\n[[rule]]\nusers = ['root']\nprofile = 'm'",
+            &[],
+        ),
+        (
+            "[[rule]]\nprofile = 'm'\n[[rule]]\nservices = ['systemd-user']\nprofile = 'm'",
+            &[],
+        ),
+        (
+            "[[rule]]\nusers = ['!bob']\nprofile = 'm'\n[[rule]]\nusers = ['alice']\nprofile = 'm'",
+            &[],
+        ),
+        (
+            "[profile.standard]\nshell = '/bin/zsh'",
+            &[
+                "p.toml:2:9: the shell /bin/zsh of profile `standard` is no program on this host; install it or set `shell`",
+            ],
+        ),
+        (
+            "[profile.standard]\nprivate = ['/tmp', '/scratch', { path = '/x', optional = true }]",
+            &[
+                "p.toml:2:20: /scratch, private in profile `standard`, is no directory on this host; make it, or say { path = ..., optional = true }",
+            ],
+        ),
+        ("[profile.unused]\nshell = '/bin/zsh'", &[]),
+        (
+            "exempt = ['@admins']",
+            &[
+                "p.toml:1:11: warning: there is no group `admins` on this host: nobody is exempt by it",
+            ],
+        ),
+        (
+            "[profile.standard]\nranges = 'required'",
+            &[
+                "p.toml:2:10: warning: no user of this host has subordinate ids: profile `standard` refuses all of them; see /etc/subuid, and `usermod --add-subuids`",
+            ],
+        ),
+    ];
+    let host = Small(vec![
+        account("root", 0),
+        account("alice", 1000),
+        account("bob", 1001),
+    ]);
+    for (text, want) in cases {
+        let text = format!("{text}\n[profile.m]\nnamespaces = ['mount']\n");
+        let found = lint(&parse(&text), &host);
+        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found, want, "{text}");
+    }
+}

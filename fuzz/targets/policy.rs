@@ -1,0 +1,162 @@
+//! The policy parser, and plans for logins that the policy itself suggests.
+//!
+//! The input is the files of a policy, the strongest first, with a form feed between two.
+#![no_main]
+
+use std::path::Path;
+
+use libfuzzer_sys::fuzz_target;
+use nsshell_config::{
+    Account, Error, Everybody, Facts, Host, IdKind, Layer, Login, Mount, Policy, PolicyFile, Range,
+    explain, lint, on_failure, refused, resolve,
+};
+
+/// A host that takes its groups and accounts from the words of the policy.
+struct Words {
+    groups: Vec<String>,
+    accounts: Vec<Account>,
+}
+
+impl Host for Words {
+    fn groups(&self, _: &Account) -> Result<Vec<String>, Error> {
+        Ok(self.groups.clone())
+    }
+    fn primary_group(&self, account: &Account) -> Result<String, Error> {
+        Ok(account.name.clone())
+    }
+    fn ranges(&self, account: &Account, kind: IdKind) -> Result<Vec<Range>, Error> {
+        let count = if kind == IdKind::Uid { 65536 } else { 1 };
+        let start = account.uid.wrapping_mul(65536);
+        Ok(vec![Range { start, count }])
+    }
+    fn hostname(&self) -> Result<String, Error> {
+        Ok("mill".to_owned())
+    }
+}
+
+impl Facts for Words {
+    fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+    fn account(&self, name: &str) -> Option<Account> {
+        self.accounts.iter().find(|one| one.name == name).cloned()
+    }
+    fn has_group(&self, name: &str) -> bool {
+        self.groups.iter().any(|group| group == name)
+    }
+    fn is_directory(&self, path: &Path) -> bool {
+        path.as_os_str().len() % 2 == 0
+    }
+    fn is_program(&self, path: &Path) -> bool {
+        path.as_os_str().len() % 2 == 1
+    }
+}
+
+fn account(name: &str, uid: u32) -> Account {
+    Account {
+        name: name.to_owned(),
+        uid,
+        gid: uid,
+        home: format!("/home/{name}").into(),
+        shell: "/usr/bin/nsshell".into(),
+    }
+}
+
+fn words(text: &str) -> Words {
+    let strings = text.split('"').take(40).filter(|word| word.len() < 300);
+    let names = strings.map(|word| word.trim_start_matches(['!', '@']));
+    let mut words = Words {
+        groups: names.clone().map(str::to_owned).collect(),
+        accounts: vec![
+            account("root", 0),
+            account("daemon", 1),
+            account("../x", 1000),
+        ],
+    };
+    let few = names.take(8).zip(1001..);
+    words
+        .accounts
+        .extend(few.map(|(name, uid)| account(name, uid)));
+    words
+}
+
+fn logins(text: &str) -> Vec<Login> {
+    let words: Vec<&str> = text.split('"').skip(1).step_by(2).take(6).collect();
+    let mut logins = vec![
+        login("sshd", "ssh", "192.0.2.7"),
+        login("systemd-user", "", ""),
+    ];
+    logins.extend(words.iter().map(|word| login(word, word, word)));
+    logins
+}
+
+fn login(service: &str, tty: &str, rhost: &str) -> Login {
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Login {
+        service: service.to_owned(),
+        tty: some(tty),
+        rhost: some(rhost),
+    }
+}
+
+fn check_mounts(mounts: &[Mount]) {
+    for mount in mounts {
+        if let Mount::Tmpfs { target, .. } = mount {
+            let text = target.to_str().unwrap_or_default();
+            assert!(text.starts_with('/') && text.len() > 1, "{text:?}");
+            let mut names = text.split('/').skip(1);
+            assert!(
+                names.all(|name| !matches!(name, "" | "." | "..")),
+                "{text:?}"
+            );
+        }
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let layers = [Layer::DropIn, Layer::Main, Layer::Vendor];
+    let parts = text.splitn(layers.len(), '\u{c}').zip(layers);
+    let file = |(text, layer): (&str, Layer)| PolicyFile {
+        name: format!("{layer:?}.toml"),
+        text: text.to_owned(),
+        layer,
+    };
+    let policy = match Policy::from_files(parts.map(file).collect()) {
+        Ok(policy) => policy,
+        Err(error) => {
+            assert!(!error.diagnostics().is_empty());
+            let shown = format!("{error:#}");
+            let quiet = |c: char| !c.is_control() || c == '\n';
+            assert!(shown.chars().all(quiet), "{shown:?}");
+            return;
+        }
+    };
+    let host = words(text);
+    let everybody = Everybody::new(&policy);
+    for login in logins(text) {
+        for account in &host.accounts {
+            let plan = resolve(&policy, &login, account, &host);
+            let again = resolve(&policy, &login, account, &host);
+            // what is asked for one account alone is what is found for it among all
+            let among = everybody.resolve(&login, account, &host);
+            let shown = [&plan, &again, &among].map(|plan| match plan {
+                Ok(plan) => serde_json::to_string(plan).unwrap(),
+                Err(error) => error.to_string(),
+            });
+            assert_eq!(shown[0], shown[1]);
+            assert_eq!(shown[0], shown[2]);
+            if let Ok(plan) = plan {
+                check_mounts(plan.session.as_ref().map_or(&[], |session| &session.mounts));
+            }
+            let _ = on_failure(&policy, &login, account, &host);
+        }
+        let _ = explain(&policy, &login, &host.accounts[0], &host, 5);
+        let _ = refused(&policy, &login, &host);
+    }
+    for found in lint(&policy, &host) {
+        let _ = format!("{found:#}");
+    }
+});

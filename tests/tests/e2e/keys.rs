@@ -1,0 +1,276 @@
+//! Every key of the policy: with it a login is another one than without it.
+
+use nsshell_config::{PRIVATE_KEYS, PROFILE_KEYS, RULE_KEYS, TOP_KEYS};
+use nsshell_tests::{Host, root_or_skip};
+
+/// A key, a policy that has it, and what of a login shows it.
+struct Case {
+    /// "profile.grace"
+    key: &'static str,
+    policy: &'static str,
+    /// as root on the host; alice's login is in it
+    look: &'static str,
+    /// what that prints with the policy, and what with the one for comparison
+    with: &'static str,
+    without: &'static str,
+    /// the policy for comparison
+    other: &'static str,
+}
+
+const fn case(
+    key: &'static str,
+    policy: &'static str,
+    look: &'static str,
+    with: &'static str,
+    without: &'static str,
+) -> Case {
+    Case {
+        key,
+        policy,
+        look,
+        with,
+        without,
+        other: "",
+    }
+}
+
+/// Whether alice is in a mount namespace of her own.
+const CONFINED: &str = "test $(su alice -c 'readlink /proc/self/ns/mnt') = $(readlink /proc/self/ns/mnt) && echo no || echo yes";
+
+const CASES: &[Case] = &[
+    case(
+        "rule.users",
+        "[[rule]]\nusers = ['alice']\nprofile = 'none'",
+        CONFINED,
+        "no",
+        "yes",
+    ),
+    case(
+        "rule.uids",
+        "[[rule]]\nuids = ['1000-1000']\nprofile = 'none'",
+        CONFINED,
+        "no",
+        "yes",
+    ),
+    case(
+        "rule.services",
+        "[[rule]]\nservices = ['su']\nprofile = 'none'",
+        CONFINED,
+        "no",
+        "yes",
+    ),
+    case(
+        "rule.ttys",
+        "[[rule]]\nttys = ['!*']\nprofile = 'none'",
+        CONFINED,
+        "no",
+        "yes",
+    ),
+    case(
+        "rule.hosts",
+        "[[rule]]\nhosts = ['!*']\nprofile = 'none'",
+        CONFINED,
+        "no",
+        "yes",
+    ),
+    case(
+        "rule.profile",
+        "[[rule]]\nprofile = 'none'",
+        CONFINED,
+        "no",
+        "yes",
+    ),
+    case(
+        "top.rule",
+        "[[rule]]\nprofile = 'none'",
+        CONFINED,
+        "no",
+        "yes",
+    ),
+    case(
+        "top.profile",
+        "[profile.standard]\nhostname = 'inside'",
+        "su alice -c hostname",
+        "inside",
+        "testhost",
+    ),
+    case("top.default", "default = 'none'", CONFINED, "no", "yes"),
+    Case {
+        key: "top.exempt",
+        policy: "exempt = ['@alice']\n[profile.standard]\nranges = 'required'",
+        look: "sed -i /alice/d /etc/subuid; su alice -c 'echo in' 2>/dev/null || echo out",
+        with: "in",
+        without: "out",
+        other: "[profile.standard]\nranges = 'required'",
+    },
+    case(
+        "profile.extends",
+        "[profile.base]\nhostname = 'base'\n[profile.mine]\nextends = 'base'\n[[rule]]\nprofile = 'mine'",
+        "su alice -c hostname",
+        "base",
+        "testhost",
+    ),
+    case(
+        "profile.namespaces",
+        "[profile.standard]\nnamespaces = ['mount', 'net']",
+        "test $(su alice -c 'readlink /proc/self/ns/net') = $(readlink /proc/self/ns/net) && echo shared || echo own",
+        "own",
+        "shared",
+    ),
+    case(
+        "profile.id_map",
+        "[profile.standard]\nid_map = 'root'",
+        "su alice -c 'id -u'",
+        "0",
+        "1000",
+    ),
+    Case {
+        key: "profile.ranges",
+        policy: "[profile.standard]\nranges = 'required'",
+        look: "sed -i /alice/d /etc/subuid; su alice -c 'echo in' 2>/dev/null || echo out",
+        with: "out",
+        without: "in",
+        other: "",
+    },
+    case(
+        "profile.private",
+        "[profile.standard]\nprivate = ['/srv']",
+        "touch /srv/of-the-host; su alice -c 'ls /srv'",
+        "",
+        "of-the-host",
+    ),
+    case(
+        "profile.runtime_dir",
+        "[profile.standard]\nruntime_dir = false",
+        "mkdir -p /run/user/of-the-host; su alice -c 'test -e /run/user/of-the-host && echo the host || echo own'",
+        "the host",
+        "own",
+    ),
+    case(
+        "profile.hostname",
+        "[profile.standard]\nhostname = '{user}-{hostname}'",
+        "su alice -c hostname",
+        "alice-testhost",
+        "testhost",
+    ),
+    case(
+        "profile.shell",
+        "[profile.standard]\nshell = '/bin/sh'",
+        "su alice -c 'echo $SHELL'",
+        "/bin/sh",
+        "/bin/bash",
+    ),
+    case(
+        "profile.require_nsshell",
+        "[profile.standard]\nrequire_nsshell = false",
+        "usermod -s /bin/bash alice; su alice -c 'echo in' 2>/dev/null || echo out",
+        "in",
+        "out",
+    ),
+    case(
+        "profile.grace",
+        "[profile.standard]\ngrace = 0",
+        "su alice -c 'setsid -f sh -c \"trap : TERM HUP; touch ~/up; while :; do sleep 1; done\"; while ! test -e ~/up; do sleep 0.05; done'; timeout 2 sh -c 'while pgrep -x nsshell-init >/dev/null; do sleep 0.05; done' && echo ended || echo waits",
+        "ended",
+        "waits",
+    ),
+    case(
+        "profile.timeout",
+        "[profile.standard]\ntimeout = 1",
+        "printf '#!/bin/sh\\nsleep 4\\nexit 1\\n' > /usr/bin/newuidmap; timeout 3 su alice -c true >/dev/null 2>&1; test $? = 124 && echo waits || echo ended",
+        "ended",
+        "waits",
+    ),
+    case(
+        "profile.on_failure",
+        "[profile.standard]\non_failure = 'unconfined'",
+        "rm /usr/bin/newuidmap; su alice -c 'echo in' 2>/dev/null || echo out",
+        "in",
+        "out",
+    ),
+    case(
+        "profile.mode",
+        "[profile.standard]\nmode = 'observe'",
+        CONFINED,
+        "no",
+        "yes",
+    ),
+    case(
+        "private.path",
+        "[profile.standard]\nprivate = [{ path = '/srv' }]",
+        "touch /srv/of-the-host; su alice -c 'ls /srv'",
+        "",
+        "of-the-host",
+    ),
+    case(
+        "private.size",
+        "[profile.standard]\nprivate = [{ path = '/tmp', size = '64k' }]",
+        "su alice -c 'head -c 1000000 /dev/zero > /tmp/x 2>/dev/null && echo fits || echo full'",
+        "full",
+        "fits",
+    ),
+    case(
+        "private.mode",
+        "[profile.standard]\nprivate = [{ path = '/tmp', mode = '0755' }]",
+        "su alice -c 'stat -c %a /tmp'",
+        "755",
+        "1777",
+    ),
+    Case {
+        key: "private.optional",
+        policy: "[profile.standard]\nprivate = [{ path = '/not/there', optional = true }]",
+        look: "su alice -c 'echo in' 2>/dev/null || echo out",
+        with: "in",
+        without: "out",
+        other: "[profile.standard]\nprivate = [{ path = '/not/there' }]",
+    },
+];
+
+#[test]
+fn every_key_of_the_language_has_a_case_and_every_case_a_key() {
+    let keys = |of: &str, keys: &[&str]| {
+        keys.iter()
+            .map(|key| format!("{of}.{key}"))
+            .collect::<Vec<_>>()
+    };
+    let mut language = [
+        keys("top", TOP_KEYS),
+        keys("rule", RULE_KEYS),
+        keys("profile", PROFILE_KEYS),
+        keys("private", PRIVATE_KEYS),
+    ]
+    .concat();
+    let mut cases: Vec<_> = CASES.iter().map(|case| case.key.to_owned()).collect();
+    language.sort_unstable();
+    cases.sort_unstable();
+    assert_eq!(cases, language);
+}
+
+#[test]
+fn with_a_key_a_login_is_another_one_than_without_it() {
+    root_or_skip!();
+    let mut faults = Vec::new();
+    for case in CASES {
+        for (policy, wanted) in [(case.policy, case.with), (case.other, case.without)] {
+            let host = Host::builder()
+                .confined()
+                .policy(policy)
+                .user("alice")
+                .without_sshd()
+                .prepare("hostname testhost")
+                .start();
+            let got = host.run(case.look).text();
+            if got != wanted {
+                faults.push(format!(
+                    "{}: {policy:?} gives {got:?}, not {wanted:?}\n{}",
+                    case.key,
+                    host.log()
+                ));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    for case in CASES {
+        assert!(case.with != case.without, "{} shows nothing", case.key);
+    }
+}
