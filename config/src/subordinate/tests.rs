@@ -147,7 +147,9 @@ fn free_ranges_lie_in_the_gaps_that_are_wide_enough() {
         last: 199,
         count: 10,
     };
-    let cases: &[(&[(u32, u32)], &[u32])] = &[
+    /// Ranges that are taken, and where the free ones begin.
+    type Case = (&'static [(u32, u32)], &'static [u32]);
+    let cases: &[Case] = &[
         (&[], &[100, 110, 120, 130, 140, 150, 160, 170, 180, 190]),
         (&[(100, 85)], &[185]),
         (&[(0, 1), (110, 60), (109, 3), (175, 1), (186, 300)], &[176]),
