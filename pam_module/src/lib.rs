@@ -183,6 +183,7 @@ fn unconfined(
 
 /// Everything that can still fail comes before the one call that moves the application.
 fn confine(handle: &mut PamHandle, session: Session) -> Result<(), Refusal> {
+    session.check_application().map_err(Refusal::fault)?;
     let made = session.made.clone();
     let mut variables = vec!["NSSHELL_SESSION".to_owned(), "NSSHELL_PROFILE".to_owned()];
     put(handle, &format!("NSSHELL_SESSION={}", made.session))?;

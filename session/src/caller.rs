@@ -151,13 +151,12 @@ impl Session {
         })
     }
 
-    /// Moves the application into the session: all of it or, on an error, none.
+    /// Whether this application can be moved; to be asked before anything of it is changed.
     ///
     /// # Errors
-    /// The application has threads; the kernel refuses; init has ended since.
-    pub fn enter(&self) -> Result<(), Error> {
-        // The kernel would not stop us: setns(2) with several kinds at once moves the calling
-        // thread alone, and takes the root and working directory of all of them along.
+    /// It has threads. The kernel would not stop us: setns(2) with several kinds at once moves
+    /// the calling thread alone, and takes the root and working directory of all of them along.
+    pub fn check_application(&self) -> Result<(), Error> {
         if process::has_threads() {
             return Err(Error::NotAsPlanned(
                 "the application has threads, and such a process cannot be moved as a whole; \
@@ -165,6 +164,14 @@ impl Session {
                     .to_owned(),
             ));
         }
+        Ok(())
+    }
+
+    /// Moves the application into the session: all of it or, on an error, none.
+    ///
+    /// # Errors
+    /// The kernel refuses; init has ended since.
+    pub fn enter(&self) -> Result<(), Error> {
         let init = self
             .init
             .get()

@@ -41,8 +41,8 @@ const POLICIES: [(&str, &[&str]); 20] = [
         &["cannot read the policy /etc/nsshell/nsshell.toml: "],
     ),
     (
-        "head -c 2000000 /dev/zero | tr '\\0' '#' > nsshell.toml",
-        &["/etc/nsshell/nsshell.toml has 2000000 bytes; a policy has at most"],
+        "head -c 5000000 /dev/zero | tr '\\0' '#' > nsshell.toml",
+        &["/etc/nsshell/nsshell.toml has 5000000 bytes; a policy has at most"],
     ),
     (
         "(head -c 100000 /dev/zero | tr '\\0' x; echo ' = 1') > nsshell.toml",
@@ -128,7 +128,7 @@ fn gets_in_with_one_line(host: &Host, login: &[&str], reason: &[&str]) {
     };
     for part in reason
         .iter()
-        .chain(&["session of root left unconfined without a policy: "])
+        .chain(&["session of root left unconfined, without a policy: "])
     {
         assert!(line.contains(part), "no `{part}` in: {line}");
     }
