@@ -79,7 +79,15 @@ impl Terminal {
     /// Ends a stopped job.
     fn kill_job(&mut self) {
         self.ask("kill %1");
-        wait_for("the end of the job", || self.ask("jobs").is_empty());
+        let mut n = 0;
+        wait_for("the end of the job", || {
+            n += 1;
+            let jobs = self.ask("jobs");
+            if n == 100 {
+                eprintln!("{jobs} {}", self.ask("ps -ejf; jobs -l; grep -E 'State|Sig|Shd' /proc/$(pgrep -x sleep)/status; echo me; grep -E 'State|Sig|Shd' /proc/$$/status"));
+            }
+            jobs.is_empty()
+        });
     }
 
     /// Starts a command that says when it runs and then waits for signals.
