@@ -24,7 +24,7 @@ use crate::maps;
 use crate::program::As;
 use crate::sys::ns::{self, Kinds};
 use crate::sys::process::{self, Child, Ended};
-use crate::sys::signal::{self, Mask, SignalFd};
+use crate::sys::signal::{self, Mask, Signal, SignalFd};
 use crate::sys::terminal::{Group, Terminal};
 use crate::sys::{fd, socket};
 
@@ -114,7 +114,7 @@ pub fn run(
         return Err(error);
     }
     let_go(&[&ours, &signals, &child.pidfd], terminal.as_ref());
-    let ended = wait(&ours, &signals, &child, terminal.as_ref());
+    let ended = wait(session, &ours, &signals, &child, terminal.as_ref());
     if ended.is_err() {
         child.kill(Instant::now() + END_LIMIT);
     }
@@ -158,46 +158,48 @@ fn let_go(keep: &[&dyn AsRawFd], terminal: Option<&Terminal>) {
 
 /// The caller's life until the shell has ended.
 fn wait(
+    session: &SessionPlan,
     init: &OwnedFd,
     signals: &SignalFd,
     child: &Child,
     terminal: Option<&Terminal>,
 ) -> Result<Ended, Error> {
     let lost = |errno| Error::system("lost the session's init", errno);
+    // When to end what stays deaf to the end of the login.
+    let mut deadline = None;
     loop {
         let fds = [signals.as_fd(), init.as_fd()];
-        let [signalled, told] = socket::readable_among(&fds, None).map_err(lost)?;
-        if signalled {
-            pass_on(init, signals);
+        let [signalled, told] = socket::readable_among(&fds, deadline).map_err(lost)?;
+        if signalled && pass_on(init, signals) && deadline.is_none() {
+            deadline = Some(Instant::now() + Duration::from_secs(session.grace.into()));
         }
-        if !told {
-            continue;
+        if told {
+            match Word::receive(init, Instant::now(), 0)? {
+                Word::Stopped(signal) => stop(signal, init, terminal),
+                Word::Ended(ended) => {
+                    // Nothing of the session is left once its init is gone.
+                    let _ = child.wait(Instant::now() + END_LIMIT);
+                    return Ok(ended);
+                }
+                // Init was killed, and the kernel has killed the shell.
+                _ => {
+                    let ended = child.wait(Instant::now() + END_LIMIT).map_err(lost)?;
+                    return Ok(ended.unwrap_or(Ended::Killed(libc::SIGKILL)));
+                }
+            }
         }
-        match Word::receive(init, Instant::now(), 0)? {
-            Word::Ended(ended) => {
-                // Nothing of the session is left once its init is gone.
-                let _ = child.wait(Instant::now() + END_LIMIT);
-                return Ok(ended);
-            }
-            Word::Stopped(signal) => {
-                signal::suffer(signal);
-                // Here we are again: somebody has said "continue", and means the shell.
-                let group = terminal.and_then(Terminal::foreground);
-                let foreground = group.is_some() && group == Group::own();
-                let _ = Word::Continue { foreground }.send(init);
-            }
-            // Init was killed, and the kernel has killed the shell.
-            _ => {
-                let ended = child.wait(Instant::now() + END_LIMIT).map_err(lost)?;
-                return Ok(ended.unwrap_or(Ended::Killed(libc::SIGKILL)));
-            }
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            child.kill(Instant::now() + END_LIMIT);
+            return Ok(Ended::Killed(libc::SIGHUP));
         }
     }
 }
 
-/// Passes signals on that somebody has sent to the caller alone. What the terminal raises has
-/// gone to the shell as well; but a hang-up goes to the leader of the terminal's session only.
-fn pass_on(init: &OwnedFd, signals: &SignalFd) {
+/// Passes signals on that somebody has sent to the caller alone; what the terminal raises has
+/// gone to the shell as well. But a hang-up goes to the leader of the terminal's session only,
+/// and for a login shell, which that is, it is the end of the login: then this is true.
+fn pass_on(init: &OwnedFd, signals: &SignalFd) -> bool {
+    let mut over = false;
     while let Ok(Some(received)) = signals.next() {
         let ours = received.signal == libc::SIGCHLD;
         let hang_up = received.signal == libc::SIGHUP;
@@ -205,7 +207,18 @@ fn pass_on(init: &OwnedFd, signals: &SignalFd) {
             // If init is gone, its end of the socket says so.
             let _ = Word::Signal(received.signal).send(init);
         }
+        over |= hang_up && !received.by_process && process::is_session_leader();
     }
+    over
+}
+
+/// Stops as the shell has stopped, and lets it go on when somebody continues the caller.
+fn stop(signal: Signal, init: &OwnedFd, terminal: Option<&Terminal>) {
+    signal::suffer(signal);
+    let group = terminal.and_then(Terminal::foreground);
+    let foreground = group.is_some() && group == Group::own();
+    // If init is gone, its end of the socket says so.
+    let _ = Word::Continue { foreground }.send(init);
 }
 
 /// Takes the terminal back if an interactive shell in the session had it until its end: then

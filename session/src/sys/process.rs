@@ -258,6 +258,12 @@ pub fn real_gid() -> u32 {
     rustix::process::getgid().as_raw()
 }
 
+/// Whether the caller leads a session of setsid(2), as the program does that a login starts.
+#[must_use]
+pub fn is_session_leader() -> bool {
+    rustix::process::getsid(None) == Ok(rustix::process::getpid())
+}
+
 /// Moves the caller into a new user namespace, alone: it must have no other thread.
 ///
 /// # Errors

@@ -1,105 +1,9 @@
 //! On a terminal: nsshell behaves towards the shell that it was started from as bash would.
 
-use nsshell_tests::{Host, Pty, root_or_skip, wait_for};
+use nsshell_tests::{root_or_skip, wait_for};
 
-use super::{host, processes, wait_for_front, wait_for_no_process, with_policy};
-
-/// A terminal whose shells end their prompts in "> ". What is typed before a prompt is there may
-/// be read by the wrong program, so every method ends with the next prompt or says otherwise.
-struct Terminal(Pty);
-
-impl Terminal {
-    /// Alice's bash, outside of any session.
-    fn new(host: &Host) -> Self {
-        // The leader of the terminal's session itself, as behind a terminal emulator; su(1) would
-        // stay between, and ignore a hang-up.
-        let login = host.argv(&["/bin/bash", "-c", "cd; exec -a -bash bash"]);
-        let mut pty = login.user("alice").env("HOME", "/home/alice").pty();
-        pty.prompt();
-        pty.line("PS1='out''er> '");
-        pty.expect("outer> ");
-        let mut terminal = Self(pty);
-        assert_eq!(terminal.ask("echo [$NSSHELL_SESSION] $0"), "[] -bash");
-        terminal
-    }
-
-    fn ask(&mut self, line: &str) -> String {
-        let answer = self.0.ask(line);
-        self.0.expect("> ");
-        answer
-    }
-
-    /// The exit status of the command before.
-    fn status(&mut self) -> String {
-        self.0.line("echo sta''tus $?.");
-        self.0.expect("status ");
-        let status = self.0.expect(".\r\n");
-        self.0.expect("> ");
-        status.trim_end_matches(".\r\n").to_owned()
-    }
-
-    /// Types a line; what the terminal then shows up to `end`, which is no prompt yet.
-    fn run(&mut self, line: &str, end: &str) -> String {
-        self.0.line(line);
-        self.0.expect(end)
-    }
-
-    /// Types a line that leads back to a prompt, of the shell whose name `prompt` begins with.
-    fn back(&mut self, line: &str, prompt: &str) -> String {
-        self.run(line, &format!("{prompt}> "))
-    }
-
-    fn key(&mut self, key: char, prompt: &str) -> String {
-        self.0.control(key);
-        self.0.expect(&format!("{prompt}> "))
-    }
-
-    /// An interactive shell in a session.
-    fn enter(&mut self) {
-        self.back("PS1='in''ner> ' nsshell $norc", "inner");
-        self.is_inside();
-    }
-
-    fn is_inside(&mut self) {
-        assert_eq!(self.ask("cat /proc/1/comm"), "nsshell-init");
-    }
-
-    /// And has the terminal.
-    fn is_outside(&mut self) {
-        assert_ne!(self.ask("cat /proc/1/comm"), "nsshell-init");
-    }
-
-    /// Continues a stopped command that sleeps. The shell shows its name before it gives it the
-    /// terminal: a key that is typed in between would go astray.
-    fn fg(&mut self, host: &Host) {
-        self.0.line("fg");
-        wait_for_front(host);
-    }
-
-    /// Ends a stopped job.
-    fn kill_job(&mut self) {
-        self.ask("kill %1");
-        // bash may miss the one SIGCHLD of a job that is continued only to die; it looks again
-        // when another child ends.
-        wait_for("the end of the job", || {
-            self.ask("/bin/true; jobs").is_empty()
-        });
-    }
-
-    /// Starts a command that says when it runs and then waits for signals.
-    fn start_sleep(&mut self, with: &str) {
-        self.run(
-            &format!("{with} 'echo star''ted; exec sleep 1000'"),
-            "started\r\n",
-        );
-    }
-}
-
-fn terminal(host: &Host) -> Terminal {
-    let mut terminal = Terminal::new(host);
-    terminal.ask("norc=--norc");
-    terminal
-}
+use super::terminal::{Terminal, terminal};
+use super::{host, processes, with_policy};
 
 #[test]
 fn control_c_ends_a_command_and_all_around_it() {
@@ -380,51 +284,6 @@ fn a_command_in_a_pipeline_shares_the_terminal_with_it() {
     shell.fg(&host);
     shell.key('c', "outer");
     assert_eq!(shell.status(), "130");
-}
-
-/// Whether nothing is left when the terminal is gone.
-fn ends_with_terminal(start: impl FnOnce(&mut Terminal)) {
-    let host = host();
-    let before = host.census();
-    let mut shell = terminal(&host);
-    start(&mut shell);
-    assert!(processes(&host) > 3);
-    drop(shell);
-    wait_for_no_process(&host);
-    host.wait_for_nothing_left(&before);
-}
-
-#[test]
-fn hanging_up_ends_a_command() {
-    root_or_skip!();
-    ends_with_terminal(|shell| shell.start_sleep("nsshell -c"));
-}
-
-#[test]
-fn hanging_up_ends_an_interactive_shell_and_its_job() {
-    root_or_skip!();
-    ends_with_terminal(|shell| {
-        shell.enter();
-        shell.start_sleep("sh -c");
-    });
-}
-
-#[test]
-fn hanging_up_ends_what_does_not_hear_of_it() {
-    root_or_skip!();
-    ends_with_terminal(|shell| {
-        shell.enter();
-        shell.ask("setsid -f sh -c 'trap \"\" HUP; exec sleep 1000'; { sleep 1000 & }");
-    });
-}
-
-#[test]
-fn hanging_up_ends_a_suspended_shell() {
-    root_or_skip!();
-    ends_with_terminal(|shell| {
-        shell.enter();
-        shell.back("suspend", "outer");
-    });
 }
 
 #[test]

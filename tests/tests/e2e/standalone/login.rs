@@ -2,7 +2,7 @@
 
 use nsshell_tests::{Host, PASSWORD, root_or_skip, wait_for};
 
-use super::{host, processes, wait_for_front, wait_for_no_process};
+use super::{host, processes, wait_for_front, wait_for_no_process, with_policy};
 
 fn is_in_session(text: &str) -> bool {
     text.contains("nsshell-init")
@@ -119,6 +119,30 @@ fn a_lost_client_ends_the_session() {
     host.run("pkill -KILL -f '^sshd: bob'").ok();
     drop(shell);
     wait_for("the end of the session", || processes(&host) == 0);
+}
+
+#[test]
+fn a_hang_up_of_the_login_s_terminal_ends_what_is_deaf_to_it_after_the_grace() {
+    root_or_skip!();
+    let host = with_policy("[profile.standard]\ngrace = 1\n");
+    let mut shell = host.ssh_pty(
+        "bob",
+        "trap '' HUP TERM; echo rea''dy; while :; do sleep 0.1; done",
+    );
+    shell.expect("ready");
+    drop(shell);
+    wait_for_no_process(&host);
+    // Nothing of the kind for what a user has taken off the terminal on purpose.
+    let mut shell = host.pty("exec su -s /bin/bash bob");
+    shell.prompt();
+    shell.line("cd; nohup nsshell -c 'echo rea''dy; sleep 2; touch survived' > out &");
+    wait_for("the session", || {
+        host.run("grep ready /home/bob/out").success()
+    });
+    drop(shell);
+    wait_for("what goes on", || {
+        host.run("test -e /home/bob/survived").success()
+    });
 }
 
 /// Files of a copy are the same as what was copied.
