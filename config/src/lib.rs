@@ -17,6 +17,7 @@ mod lay;
 mod lint;
 mod login_defs;
 mod matching;
+mod mount;
 mod network;
 mod path;
 mod pattern;
@@ -45,9 +46,9 @@ pub use host::{Facts, Host, IdKind, Range, RangeFault};
 pub use lay::TOP_KEYS;
 pub use lint::lint;
 pub use login_defs::Limits;
+pub use mount::{Attributes, BindIds, Contents, HidePid, Home, Mount, Propagation, SysView, Upper};
 pub use plan::{
-    Account, IdMapLine, IdMaps, Login, Matched, Mode, Mount, Namespace, OnFailure, Plan,
-    SessionPlan,
+    Account, IdMapLine, IdMaps, Login, Matched, Mode, Namespace, OnFailure, Plan, SessionPlan,
 };
 pub use policy::{BUILT_IN, Layer, MAX_FILE_SIZE, MAX_FILES, NONE, Policy, PolicyFile, left_alone};
 pub use private::PRIVATE_KEYS;

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::mount::Mount;
+
 /// A kind of Linux namespace (namespaces(7)), by the name that policies use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -87,32 +89,6 @@ pub struct IdMaps {
     pub gid: Vec<IdMapLine>,
 }
 
-/// One mount of the host layer. They are made in the order of the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-pub enum Mount {
-    /// a procfs of the session's PID namespace on /proc
-    Proc,
-    /// an empty tmpfs
-    Tmpfs {
-        /// an existing directory, absolute, free of symbolic links
-        target: PathBuf,
-        /// permission bits of its root, such as 0o1777
-        mode: u32,
-        /// tmpfs(5)'s size= ("64m", "10%"); none: the kernel's default, half of the memory
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        size: Option<String>,
-        /// the target may be missing; then nothing is mounted
-        #[serde(default)]
-        optional: bool,
-    },
-    /// the mqueue file system of the session's IPC namespace on /dev/mqueue, if that exists
-    Mqueue,
-    /// a tmpfs on /run/user that holds one directory, the user's own runtime directory, empty:
-    /// it hides the user's systemd manager and bus, and everybody else's
-    RuntimeDir,
-}
-
 /// What becomes of a login whose session cannot be made as planned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -146,6 +122,10 @@ pub struct SessionPlan {
     /// host name inside; present only if `namespaces` has `Uts`; none: the host's
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hostname: Option<String>,
+    /// another directory of the host as root: its entries on a read-only root of the
+    /// session's own. Every component root's, and writable by nobody else
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub root: Option<PathBuf>,
     /// mounts of the host layer, in order
     pub mounts: Vec<Mount>,
     /// seconds between SIGTERM and SIGKILL at the end of the session
@@ -167,6 +147,10 @@ pub struct Plan {
     pub matched: Matched,
     /// the real shell that nsshell becomes, absolute
     pub shell: PathBuf,
+    /// what nsshell becomes in place of the shell, with its arguments; the first is absolute;
+    /// empty: the shell
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub command: Vec<String>,
     /// the account phase refuses the user if their login shell is not nsshell; only ever true
     /// for a plan with a user namespace, which nothing but nsshell enters
     pub require_nsshell: bool,

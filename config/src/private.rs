@@ -225,6 +225,7 @@ pub(crate) fn mounts(
         target: target.clone(),
         mode: private.mode,
         size: private.size.clone(),
+        inodes: None,
         optional: private.optional,
     });
     Ok(mounts.collect())

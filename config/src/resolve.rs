@@ -7,8 +7,8 @@ use crate::profile::{IdMap, Profile, Ranges};
 use crate::rule::Rule;
 use crate::template::Values;
 use crate::{
-    Account, Error, IdMapLine, IdMaps, Login, Matched, Mode, Mount, Namespace, OnFailure, Plan,
-    Policy, SessionPlan, idmap,
+    Account, Error, HidePid, IdMapLine, IdMaps, Login, Matched, Mode, Mount, Namespace, OnFailure,
+    Plan, Policy, SessionPlan, idmap,
 };
 
 /// The plan of a login. Everything that can be found wrong without acting is found here.
@@ -106,6 +106,7 @@ pub(crate) fn plan(
         matched,
         require_nsshell: profile.require_nsshell && profile.has(Namespace::User),
         shell: profile.shell,
+        command: Vec::new(),
         on_failure: match exempt {
             true => OnFailure::Unconfined,
             false => profile.on_failure,
@@ -134,6 +135,7 @@ fn session(name: &str, profile: &Profile, values: &Values<'_>) -> Result<Session
             true => hostname(name, profile, values)?,
             false => None,
         },
+        root: None,
         mounts: mounts(name, profile, values)?,
         grace: profile.grace,
         timeout: profile.timeout,
@@ -144,7 +146,10 @@ fn session(name: &str, profile: &Profile, values: &Values<'_>) -> Result<Session
 fn mounts(name: &str, profile: &Profile, values: &Values<'_>) -> Result<Vec<Mount>, Error> {
     let mut mounts = Vec::with_capacity(3 + profile.private.len());
     if profile.has(Namespace::Pid) {
-        mounts.push(Mount::Proc);
+        mounts.push(Mount::Proc {
+            hidepid: HidePid::Off,
+            pids_only: false,
+        });
     }
     if profile.has(Namespace::Ipc) {
         mounts.push(Mount::Mqueue);

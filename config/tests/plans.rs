@@ -3,7 +3,12 @@
 mod common;
 
 use common::{Table, account, login, parse, plan_of};
-use nsshell_config::{Error, IdKind, Mount, Namespace, Plan, Policy, resolve};
+use nsshell_config::{Error, HidePid, IdKind, Mount, Namespace, Plan, Policy, resolve};
+
+const PROC: Mount = Mount::Proc {
+    hidepid: HidePid::Off,
+    pids_only: false,
+};
 
 const STANDARD: &str = "[profile.standard]\n";
 
@@ -20,6 +25,7 @@ fn tmpfs(target: &str, optional: bool) -> Mount {
         target: target.into(),
         mode: 0o1777,
         size: None,
+        inodes: None,
         optional,
     }
 }
@@ -50,7 +56,7 @@ fn the_standard_plan_is_complete() {
         (5, 10, &None)
     );
     let want = [
-        Mount::Proc,
+        PROC,
         Mount::Mqueue,
         Mount::RuntimeDir,
         tmpfs("/dev/shm", true),
@@ -122,7 +128,7 @@ fn what_is_not_made_leaves_nothing_in_the_plan() {
     assert_eq!((plan.session, plan.require_nsshell), (None, false));
     let text = format!("{STANDARD}namespaces = ['mount', 'pid']");
     let mounts = resolved(&text, &host).unwrap().session.unwrap().mounts;
-    assert_eq!(mounts[..2], [Mount::Proc, Mount::RuntimeDir]);
+    assert_eq!(mounts[..2], [PROC, Mount::RuntimeDir]);
 }
 
 #[test]
@@ -140,6 +146,7 @@ fn private_directories_are_in_path_order_with_their_sizes() {
         target: "/a-b".into(),
         mode: 0o1777,
         size: Some("64m".to_owned()),
+        inodes: None,
         optional: false,
     };
     let want = [

@@ -144,7 +144,7 @@ fn cells(mut plan: Plan) -> Vec<(&'static str, String)> {
 fn mounts(mounts: &[nsshell_config::Mount]) -> String {
     use nsshell_config::Mount;
     let name = |mount: &Mount| match mount {
-        Mount::Proc => "proc".to_owned(),
+        Mount::Proc { .. } => "proc".to_owned(),
         Mount::Mqueue => "mqueue".to_owned(),
         Mount::RuntimeDir => "runtime_dir".to_owned(),
         Mount::Tmpfs {
@@ -152,11 +152,13 @@ fn mounts(mounts: &[nsshell_config::Mount]) -> String {
             mode,
             size,
             optional,
+            ..
         } => {
             let size = size.as_deref().unwrap_or("");
             let optional = if *optional { "?" } else { "" };
             format!("{}{optional}:{mode:o}:{size}", target.display())
         }
+        other => serde_json::to_string(other).unwrap_or_default(),
     };
     mounts.iter().map(name).collect::<Vec<_>>().join(" ")
 }

@@ -242,7 +242,7 @@ fn name_of(kind: Namespace) -> &'static str {
 
 fn mount_cells(mount: &Mount) -> Vec<String> {
     let (target, what) = match mount {
-        Mount::Proc => ("/proc".into(), "the session's processes".to_owned()),
+        Mount::Proc { .. } => ("/proc".into(), "the session's processes".to_owned()),
         Mount::Mqueue => (
             "/dev/mqueue".into(),
             "the session's message queues".to_owned(),
@@ -256,6 +256,7 @@ fn mount_cells(mount: &Mount) -> Vec<String> {
             mode,
             size,
             optional,
+            ..
         } => {
             let size = size
                 .as_ref()
@@ -269,6 +270,10 @@ fn mount_cells(mount: &Mount) -> Vec<String> {
             let what = format!("empty, mode {mode:04o}{size}{optional}");
             (target.display().to_string(), what)
         }
+        other => (
+            String::new(),
+            serde_json::to_string(other).unwrap_or_default(),
+        ),
     };
     vec![target, what]
 }

@@ -63,7 +63,7 @@ pub fn build_own(plan: &Plan, session: &SessionPlan, owner: (u32, u32)) -> Resul
 
 fn make(mount: &Mount, account: &Account, owner: (u32, u32)) -> Result<(), Error> {
     match mount {
-        Mount::Proc => put("proc", &[], Programs::Forbidden, Path::new("/proc"), false),
+        Mount::Proc { .. } => put("proc", &[], Programs::Forbidden, Path::new("/proc"), false),
         Mount::Mqueue => put(
             "mqueue",
             &[],
@@ -76,6 +76,7 @@ fn make(mount: &Mount, account: &Account, owner: (u32, u32)) -> Result<(), Error
             mode,
             size,
             optional,
+            ..
         } => {
             let mode = format!("{mode:o}");
             let mut options = vec![("mode", mode.as_str())];
@@ -83,6 +84,9 @@ fn make(mount: &Mount, account: &Account, owner: (u32, u32)) -> Result<(), Error
             put("tmpfs", &options, Programs::Allowed, target, *optional)
         }
         Mount::RuntimeDir => put_runtime_dir(account, owner),
+        other => Err(Error::NotAsPlanned(format!(
+            "no session can have {other:?} yet"
+        ))),
     }
 }
 
