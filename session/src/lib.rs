@@ -37,6 +37,8 @@ pub mod subordinate;
 pub mod sys;
 #[cfg(feature = "engine")]
 pub mod user_namespace;
+#[cfg(feature = "engine")]
+pub mod view;
 
 pub use error::{Error, one_line};
 

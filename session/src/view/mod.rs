@@ -1,0 +1,3 @@
+//! What a session sees of the file system.
+
+pub mod trusted;
