@@ -18,6 +18,7 @@ use crate::record::{self, Reserved};
 use crate::sys::process::{self, Child};
 use crate::sys::{Errno, fd, ns, signal, socket};
 use crate::user_namespace::Maker;
+use crate::view::{ephemeral, janitor};
 use crate::{NSSHELL, init, layer, policy};
 
 /// How long the module may take to send its request: it is sent before the helper is started.
@@ -213,6 +214,8 @@ fn open(
     let deadline = Instant::now() + Duration::from_secs(u64::from(session.timeout));
     refuse_chroot()?;
     let record = record::reserve()?;
+    // Before init makes anything in them, or a crash would leave it.
+    let claims = ephemeral::claim(session, &record.session)?;
     let cannot = |errno| Error::system("cannot make a socket", errno);
     let (lease, init_lease) = socket::pair().map_err(cannot)?;
     let (to_init, from_helper) = socket::pair().map_err(cannot)?;
@@ -233,11 +236,16 @@ fn open(
         to_init: &to_init,
         deadline,
     };
-    match finish(&made, maker) {
+    let finished = finish(&made, maker).and_then(|reply| {
+        janitor::start(&claims, &init)?;
+        Ok(reply)
+    });
+    match finished {
         Ok(reply) => Ok((reply, Made { init, lease })),
         Err(error) => {
             // It would end by itself, since nobody has its lease; but not if it hangs.
             init.kill(Instant::now() + Duration::from_secs(1));
+            janitor::clean_at_once(&claims);
             record.remove();
             Err(error)
         }

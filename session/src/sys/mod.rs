@@ -7,6 +7,10 @@
 
 pub mod caps;
 pub mod fd;
+#[cfg(feature = "engine")]
+pub mod fsid;
+#[cfg(feature = "engine")]
+pub mod log;
 pub mod mount;
 pub mod ns;
 pub mod process;
@@ -15,6 +19,8 @@ pub mod socket;
 pub mod spawn;
 pub mod start;
 pub mod terminal;
+#[cfg(feature = "engine")]
+pub mod tree;
 #[cfg(feature = "engine")]
 pub mod users;
 
