@@ -10,13 +10,15 @@ use nsshell_config::{Account, Mount, Namespace, Plan, SessionPlan};
 use crate::error::Error;
 use crate::sys::mount::{self, Programs};
 use crate::sys::{Errno, fd, process};
+use crate::view::home;
+use crate::view::instance::{self, Instance};
 use crate::{PLAN, STATE, USER_NAMESPACE};
 
 /// Makes everything of the plan that needs no user namespace.
 ///
 /// # Errors
 /// A step fails; the namespaces die with init, so nothing has to be undone.
-pub fn build(plan: &Plan, session: &SessionPlan) -> Result<(), Error> {
+pub fn build(plan: &Plan, session: &SessionPlan, name: &str) -> Result<(), Error> {
     // Before the first mount, or it would show on the host.
     mount::receive_only()
         .map_err(|errno| Error::system("cannot cut the session's mounts off the host's", errno))?;
@@ -37,7 +39,13 @@ pub fn build(plan: &Plan, session: &SessionPlan) -> Result<(), Error> {
             }
         })?;
     }
-    build_own(plan, session, (plan.account.uid, plan.account.gid))?;
+    let gathered = gather(plan, session, name)?;
+    build_own(
+        plan,
+        session,
+        (plan.account.uid, plan.account.gid),
+        gathered,
+    )?;
     put_state(plan)
 }
 
@@ -46,9 +54,25 @@ pub fn build(plan: &Plan, session: &SessionPlan) -> Result<(), Error> {
 ///
 /// # Errors
 /// A step fails.
-pub fn build_own(plan: &Plan, session: &SessionPlan, owner: (u32, u32)) -> Result<(), Error> {
-    for mount in &session.mounts {
-        make(mount, &plan.account, owner)?;
+pub fn build_own(
+    plan: &Plan,
+    session: &SessionPlan,
+    owner: (u32, u32),
+    mut gathered: Vec<Option<OwnedFd>>,
+) -> Result<(), Error> {
+    gathered.resize_with(session.mounts.len(), || None);
+    for (mount, ready) in session.mounts.iter().zip(gathered) {
+        match (mount, ready) {
+            (Mount::Instance { target, .. }, Some(ready)) => {
+                attach(ready, &place(target)?, target)?;
+            }
+            (Mount::Instance { optional: true, .. }, None) => {}
+            (Mount::Home { .. }, Some(ready)) => {
+                let target = &plan.account.home;
+                attach(ready, &place(target)?, target)?;
+            }
+            (mount, _) => make(mount, &plan.account, owner)?,
+        }
     }
     if let Some(name) = &session.hostname {
         process::set_hostname(OsStr::new(name))
@@ -59,6 +83,28 @@ pub fn build_own(plan: &Plan, session: &SessionPlan, owner: (u32, u32)) -> Resul
             .map_err(|errno| Error::system("cannot set the loopback interface up", errno))?;
     }
     Ok(())
+}
+
+fn gather(plan: &Plan, session: &SessionPlan, name: &str) -> Result<Vec<Option<OwnedFd>>, Error> {
+    let one = |mount: &Mount| match mount {
+        Mount::Instance {
+            target,
+            instance,
+            mode,
+            skeleton,
+            optional,
+            ..
+        } => instance::gather(&Instance {
+            target,
+            instance,
+            mode: *mode,
+            skeleton: skeleton.as_deref(),
+            optional: *optional,
+        }),
+        Mount::Home { home } => home::gather(home, &plan.account, name).map(Some),
+        _ => Ok(None),
+    };
+    session.mounts.iter().map(one).collect()
 }
 
 fn make(mount: &Mount, account: &Account, owner: (u32, u32)) -> Result<(), Error> {

@@ -85,7 +85,7 @@ fn prepare(start: &Start<'_>) -> Result<SignalFd, Error> {
         maps::write_own(&maps::own_lines(maps))
             .map_err(|errno| Error::system("cannot write the session's id maps", errno))?;
     }
-    layer::build_own(start.plan, start.session, process::own_ids())?;
+    layer::build_own(start.plan, start.session, process::own_ids(), Vec::new())?;
     // By which a shell started again in here knows where it is; see `inside`.
     process::set_name(super::INIT).map_err(cannot)?;
     SignalFd::new().map_err(cannot)
