@@ -113,8 +113,13 @@ fn open(parent: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {
     let directory = rustix::fs::openat2(parent, name, flags, Mode::empty(), resolve)?;
     // From now on nobody else makes anything in it. Where the ids have no place on this file
     // system it stays as it is, and emptying it is a race that ends in time.
-    let _ = rustix::fs::fchown(&directory, Some(Uid::ROOT), Some(Gid::ROOT));
-    let _ = rustix::fs::fchmod(&directory, Mode::from_raw_mode(0o700));
+    let stat = rustix::fs::fstat(&directory)?;
+    if stat.st_uid != 0 {
+        let _ = rustix::fs::fchown(&directory, Some(Uid::ROOT), Some(Gid::ROOT));
+    }
+    if stat.st_mode & 0o722 != 0o700 {
+        let _ = rustix::fs::fchmod(&directory, Mode::from_raw_mode(0o700));
+    }
     Ok(directory)
 }
 

@@ -20,7 +20,15 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap())
+    }
+
+    /// In memory, where the machine has a tmpfs for everybody: for what is large.
+    fn in_memory() -> Self {
+        Self::at(tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap()))
+    }
+
+    fn at(directory: tempfile::TempDir) -> Self {
         let open = rustix::fs::open(directory.path(), OFlags::DIRECTORY, Mode::empty()).unwrap();
         fs::create_dir(directory.path().join("tree")).unwrap();
         Self { directory, open }
@@ -118,7 +126,7 @@ fn dig(tree: &Path, depth: usize) {
 
 #[test]
 fn a_hundred_thousand_directories_in_each_other_go_with_few_descriptors() {
-    let place = Place::new();
+    let place = Place::in_memory();
     dig(&place.tree(), 100_000);
     // names that the removal itself would use
     for number in [1, 2, 5] {
