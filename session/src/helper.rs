@@ -86,7 +86,12 @@ fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), E
         }
         policy => policy?,
     };
-    let host = SystemHost::new();
+    // It may be a part of the plan's paths.
+    let name = record::new_name()?;
+    let host = match request.verb {
+        Verb::Account => SystemHost::new(),
+        Verb::Open => SystemHost::making(&name),
+    };
     let plan = match resolve(&policy, &login, &account, &host) {
         Err(error) if on_failure(&policy, &login, &account, &host) == OnFailure::Unconfined => {
             let why = "as the policy says for failures";
@@ -100,7 +105,7 @@ fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), E
         (Verb::Account, _) if is_lenient(&plan) => Ok((Reply::Allowed, None)),
         (Verb::Account, _) => allow(&plan).map(|reply| (reply, None)),
         (Verb::Open, None) => Ok((unconfined(&plan.profile, String::new()), None)),
-        (Verb::Open, Some(session)) => open_or_spare(&plan, session, maker, holder),
+        (Verb::Open, Some(session)) => open_or_spare(&plan, session, name, maker, holder),
     }
 }
 
@@ -113,6 +118,7 @@ fn is_lenient(plan: &Plan) -> bool {
 fn open_or_spare(
     plan: &Plan,
     session: &SessionPlan,
+    name: String,
     maker: Option<Result<Maker, Error>>,
     holder: &OwnedFd,
 ) -> Result<(Reply, Option<Made>), Error> {
@@ -122,7 +128,7 @@ fn open_or_spare(
     } else {
         Ok(())
     };
-    let made = allowed.and_then(|()| open(plan, session, maker, holder));
+    let made = allowed.and_then(|()| open(plan, session, name, maker, holder));
     let why = match (&made, plan.mode, plan.on_failure) {
         (_, Mode::Observe, _) => "as mode = \"observe\" says; it would have been refused",
         (Err(_), _, OnFailure::Unconfined) if plan.exempt => "as the user is exempt",
@@ -207,12 +213,13 @@ fn is_nsshell(account: &Account) -> bool {
 fn open(
     plan: &Plan,
     session: &SessionPlan,
+    name: String,
     maker: Option<Result<Maker, Error>>,
     holder: &OwnedFd,
 ) -> Result<(Reply, Made), Error> {
     let deadline = Instant::now() + Duration::from_secs(u64::from(session.timeout));
     refuse_chroot()?;
-    let record = record::reserve()?;
+    let record = record::reserve(name)?;
     let cannot = |errno| Error::system("cannot make a socket", errno);
     let (lease, init_lease) = socket::pair().map_err(cannot)?;
     let (to_init, from_helper) = socket::pair().map_err(cannot)?;
