@@ -93,6 +93,16 @@ impl Error {
         }
     }
 
+    /// A failed system call, and what to do about it; the advice may be empty.
+    #[cfg(feature = "engine")]
+    pub(crate) fn advised(doing: impl Into<String>, errno: Errno, advice: &str) -> Self {
+        Self::System {
+            doing: doing.into(),
+            errno,
+            advice: advice.to_owned(),
+        }
+    }
+
     /// Something that has run since `started` without an end, as long as it was allowed to.
     #[cfg(feature = "engine")]
     pub(crate) fn too_slow(what: &str, started: Instant) -> Self {

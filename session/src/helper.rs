@@ -19,7 +19,7 @@ use crate::sys::process::{self, Child};
 use crate::sys::{Errno, fd, ns, signal, socket};
 use crate::user_namespace::Maker;
 use crate::view::{ephemeral, janitor};
-use crate::{NSSHELL, init, layer, policy};
+use crate::{NSSHELL, init, policy, view};
 
 /// How long the module may take to send its request: it is sent before the helper is started.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
@@ -288,7 +288,7 @@ fn finish(making: &Making<'_>, maker: Option<Result<Maker, Error>>) -> Result<Re
     }
     hear_ready(making)?;
     record.publish(plan, init.pid)?;
-    let runtime = layer::runtime_dir(plan);
+    let runtime = view::runtime_dir(plan);
     Ok(Reply::Confined(Confined {
         session: record.session.clone(),
         profile: plan.profile.clone(),

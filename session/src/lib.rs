@@ -20,8 +20,6 @@ pub mod init;
 #[cfg(feature = "engine")]
 pub mod inventory;
 #[cfg(feature = "engine")]
-pub mod layer;
-#[cfg(feature = "engine")]
 pub mod maps;
 #[cfg(feature = "engine")]
 pub mod policy;

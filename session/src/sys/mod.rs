@@ -5,6 +5,8 @@
 //! is said by the caller, which turns the errno into an [`crate::Error`].
 #![allow(unsafe_code)]
 
+#[cfg(feature = "engine")]
+pub mod attributes;
 pub mod caps;
 pub mod fd;
 #[cfg(feature = "engine")]
@@ -13,6 +15,8 @@ pub mod fsid;
 pub mod log;
 pub mod mount;
 pub mod ns;
+#[cfg(feature = "engine")]
+pub mod pivot;
 pub mod process;
 pub mod signal;
 pub mod socket;

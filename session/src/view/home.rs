@@ -14,9 +14,8 @@ use crate::sys::{Errno, fd, fsid};
 
 use super::{ephemeral, instance, trusted};
 
-/// The home as a detached mount; an ephemeral one without set-user-id and devices. `session` is
-/// the session's name. The real one comes with what is mounted in it, and [`Home::ReadOnly`]
-/// too, which the caller still has to make read-only.
+/// A home that is gone at the end, as a detached mount without set-user-id and devices.
+/// `session` is the session's name. Nothing for a home that stays.
 ///
 /// To be called by the session's init before anything is mounted, and before its /proc changes.
 /// An [`Upper::Disk`] has to be claimed before ([`ephemeral::claim`]).
@@ -24,18 +23,19 @@ use super::{ephemeral, instance, trusted};
 /// # Errors
 /// The home is missing, no directory, or somebody else's; the store is not root's alone; the
 /// kernel cannot put an overlay over it.
-pub fn gather(home: &Home, account: &Account, session: &str) -> Result<OwnedFd, Error> {
+pub(super) fn gather(
+    home: &Home,
+    account: &Account,
+    session: &str,
+) -> Result<Option<OwnedFd>, Error> {
     match home {
-        Home::Real | Home::ReadOnly => {
-            let (place, _) = open(account)?;
-            tree::copy(place, Depth::Recursive).map_err(|errno| cannot(account, errno, ""))
-        }
+        Home::Real | Home::ReadOnly => Ok(None),
         Home::Overlay { upper } => {
             let (lower, stat) = open(account)?;
             let layers = Layers::new(upper, account, session, &stat)?;
-            layers.overlay(account, &lower)
+            layers.overlay(account, &lower).map(Some)
         }
-        Home::Fresh { skeleton, upper } => fresh(skeleton, upper, account, session),
+        Home::Fresh { skeleton, upper } => fresh(skeleton, upper, account, session).map(Some),
     }
 }
 

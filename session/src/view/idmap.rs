@@ -2,10 +2,12 @@
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use nsshell_config::{Account, BindIds};
+use nsshell_config::BindIds;
 
+use super::Job;
 use crate::error::Error;
 use crate::sys::ns::{self, Kinds};
 use crate::sys::process;
@@ -15,24 +17,21 @@ use crate::sys::{Errno, socket};
 /// How long the process may take that only makes a namespace.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Gives a detached mount that nobody has attached yet other ids. `source` names it in errors;
-/// `user_namespace` is the session's, which [`BindIds::Session`] needs.
+/// Gives a detached mount that nobody has attached yet other ids. `source` names it in errors.
 ///
-/// For [`BindIds::Owner`] the caller is root of the host's user namespace with one thread, and
-/// /proc still the host's.
+/// For [`BindIds::Owner`] /proc has to be the host's still.
 ///
 /// # Errors
 /// The file system cannot; the session has no user namespace; no namespace can be made.
-pub fn apply(
+pub(super) fn apply(
+    job: &Job<'_>,
     mount: &OwnedFd,
-    ids: BindIds,
-    source: &std::path::Path,
-    account: &Account,
-    user_namespace: Option<&OwnedFd>,
     depth: Depth,
+    ids: BindIds,
+    source: &Path,
 ) -> Result<(), Error> {
     let made;
-    let namespace = match (ids, user_namespace) {
+    let namespace = match (ids, job.user_namespace) {
         (BindIds::Session, Some(namespace)) => namespace,
         (BindIds::Session, None) => {
             return Err(Error::NotAsPlanned(format!(
@@ -44,8 +43,9 @@ pub fn apply(
             let stat = rustix::fs::fstat(mount).map_err(|errno| {
                 Error::system(format!("cannot look at {}", source.display()), errno)
             })?;
+            let account = &job.plan.account;
             made = owner_namespace((stat.st_uid, stat.st_gid), (account.uid, account.gid))?;
-            &made
+            made.as_fd()
         }
     };
     tree::map_ids(mount, namespace, depth).map_err(|errno| {

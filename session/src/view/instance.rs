@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nsshell_config::Mount;
 use rustix::fs::{Gid, Mode, OFlags, RenameFlags, Stat, Uid};
 
 use crate::error::Error;
@@ -27,6 +28,29 @@ pub struct Instance<'a> {
     pub skeleton: Option<&'a Path>,
     /// the target may be missing
     pub optional: bool,
+}
+
+impl<'a> Instance<'a> {
+    /// What a mount of the plan says of one; none for any other mount.
+    pub(super) fn of(mount: &'a Mount) -> Option<Self> {
+        match mount {
+            Mount::Instance {
+                target,
+                instance,
+                mode,
+                skeleton,
+                optional,
+                contents: _,
+            } => Some(Self {
+                target,
+                instance,
+                mode: *mode,
+                skeleton: skeleton.as_deref(),
+                optional: *optional,
+            }),
+            _ => None,
+        }
+    }
 }
 
 /// The instance as a detached mount, without set-user-id and devices; it is made if it is not
