@@ -143,7 +143,7 @@ fn spare_terminals() -> Result<(), Errno> {
         Err(Errno::NOENT | Errno::LOOP) => return Ok(()),
         place => place?,
     };
-    if i64::from(rustix::fs::fstatfs(&place)?.f_type) != DEVPTS {
+    if rustix::fs::fstatfs(&place)?.f_type != DEVPTS {
         return Ok(());
     }
     let change = Change {

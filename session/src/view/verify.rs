@@ -150,7 +150,7 @@ fn check(place: &OwnedFd, at: &Path) -> Result<FileType, Error> {
             "can be written by others (mode {:04o})",
             stat.st_mode & 0o7777
         )
-    } else if i64::from(rustix::fs::fstatfs(place).map_err(cannot)?.f_type) == FUSE {
+    } else if rustix::fs::fstatfs(place).map_err(cannot)?.f_type == FUSE {
         "is on a FUSE file system, which shows what whoever serves it wants".to_owned()
     } else {
         return Ok(kind);
