@@ -34,6 +34,8 @@ pub mod standalone;
 pub mod subordinate;
 pub mod sys;
 #[cfg(feature = "engine")]
+pub mod usage;
+#[cfg(feature = "engine")]
 pub mod user_namespace;
 #[cfg(feature = "engine")]
 pub mod view;

@@ -45,7 +45,8 @@ pub struct Claim {
 /// # Errors
 /// A store cannot be made, or somebody other than root could change it.
 pub fn claim(session: &SessionPlan, name: &str) -> Result<Vec<Claim>, Error> {
-    paths(session, name).iter().map(|path| one(path)).collect()
+    let paths = directories(session, name);
+    paths.iter().map(|path| one(path)).collect()
 }
 
 /// The directory of a session in the store of ephemeral homes.
@@ -53,7 +54,9 @@ pub(crate) fn of_session(store: &Path, session: &str) -> PathBuf {
     store.join(session)
 }
 
-fn paths(session: &SessionPlan, name: &str) -> Vec<PathBuf> {
+/// The directories on disk of the session `name` that are not kept.
+#[must_use]
+pub fn directories(session: &SessionPlan, name: &str) -> Vec<PathBuf> {
     let path = |mount: &Mount| match mount {
         Mount::Home {
             home:
@@ -80,19 +83,25 @@ fn paths(session: &SessionPlan, name: &str) -> Vec<PathBuf> {
 }
 
 fn one(path: &Path) -> Result<Claim, Error> {
+    let (store, name) = trusted::open_or_make_parent(path)?;
+    plain_name(path, name)?;
+    let scratch = scratch(path, &store)?;
+    locked(path, store, scratch)
+}
+
+fn locked(path: &Path, store: OwnedFd, scratch: OwnedFd) -> Result<Claim, Error> {
     let cannot = |errno| {
         let doing = format!("cannot lock {} for the session", path.display());
         Error::system(doing, errno)
     };
-    let (store, name) = trusted::open_or_make_parent(path)?;
-    let name = plain_name(path, name)?;
-    let scratch = scratch(path, &store)?;
+    let name = plain_name(path, path.file_name().unwrap_or_default())?;
     for _ in 0..TRIES {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let lock = rustix::fs::openat(&scratch, &name, flags, Mode::from_raw_mode(0o600))
             .map_err(cannot)?;
         // Whoever has it for themselves has it for a moment only.
         rustix::fs::flock(&lock, FlockOperation::LockShared).map_err(cannot)?;
+        // Somebody else has removed it before we had the lock.
         if rustix::fs::fstat(&lock).map_err(cannot)?.st_nlink > 0 {
             return Ok(Claim {
                 path: path.to_owned(),
@@ -199,68 +208,86 @@ impl Claim {
             errno,
         };
         let mut first = None;
-        let (mut files, mut directories) = (Vec::new(), Vec::new());
-        for entry in Dir::read_from(&self.scratch).map_err(listed)? {
-            let entry = entry.map_err(listed)?;
-            let name = entry.file_name().to_owned();
-            if name.as_c_str() == c"." || name.as_c_str() == c".." {
-                continue;
-            }
-            let stat = rustix::fs::statat(&self.scratch, &name, AtFlags::SYMLINK_NOFOLLOW);
-            match stat.map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-                Ok(FileType::RegularFile) => files.push(name),
-                Ok(FileType::Directory) => directories.push(name),
-                _ => {}
-            }
-        }
-        for name in files {
+        for name in entries(&self.scratch, FileType::RegularFile).map_err(listed)? {
             let path = Path::new(OsStr::from_bytes(name.to_bytes()));
             let Ok(lock) = fd::open_beneath(&self.scratch, path, OFlags::RDONLY) else {
                 continue;
             };
-            match take_away(&self.store, &self.scratch, &name, &lock) {
-                Ok(waste) => directories.extend(waste),
-                Err(errno) => first = first.or(Some(Left { name, errno })),
+            if let Err(errno) = take_away(&self.store, &self.scratch, &name, &lock) {
+                first = first.or(Some(Left { name, errno }));
             }
         }
-        for name in directories {
-            let path = Path::new(OsStr::from_bytes(name.to_bytes()));
-            let Ok(waste) = fd::open_beneath(&self.scratch, path, OFlags::DIRECTORY) else {
-                continue;
-            };
-            // Somebody makes it or removes it.
-            if rustix::fs::flock(&waste, FlockOperation::NonBlockingLockExclusive).is_err() {
-                continue;
-            }
-            if let Err(left) = removal::remove(&self.scratch, &name, deadline) {
-                first = first.or(Some(left));
-            }
-        }
-        first.map_or(Ok(()), Err)
+        let swept = sweep_waste(&self.scratch, deadline);
+        first.map_or(swept, Err)
     }
 }
 
+/// The names in [`SCRATCH`] of what is of this kind.
+fn entries(scratch: impl AsFd, kind: FileType) -> Result<Vec<CString>, Errno> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(&scratch)? {
+        let name = entry?.file_name().to_owned();
+        if name.as_c_str() == c"." || name.as_c_str() == c".." {
+            continue;
+        }
+        let stat = rustix::fs::statat(&scratch, &name, AtFlags::SYMLINK_NOFOLLOW);
+        if stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == kind) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// Removes the directories in [`SCRATCH`] that nobody makes or removes.
+///
+/// # Errors
+/// What is left.
+pub(crate) fn sweep_waste(scratch: impl AsFd, deadline: Instant) -> Result<(), Left> {
+    let scratch = scratch.as_fd();
+    let listed = |errno| Left {
+        name: c".nsshell".to_owned(),
+        errno,
+    };
+    let mut first = None;
+    for name in entries(scratch, FileType::Directory).map_err(listed)? {
+        let path = Path::new(OsStr::from_bytes(name.to_bytes()));
+        let Ok(waste) = fd::open_beneath(scratch, path, OFlags::DIRECTORY) else {
+            continue;
+        };
+        if rustix::fs::flock(&waste, FlockOperation::NonBlockingLockExclusive).is_err() {
+            continue;
+        }
+        if let Err(left) = removal::remove(scratch, &name, deadline) {
+            first = first.or(Some(left));
+        }
+    }
+    first.map_or(Ok(()), Err)
+}
+
 /// If nobody else has the lock: moves the directory out of everybody's way, and takes its file
-/// off. The new name of the directory, if there was one.
+/// off.
 fn take_away(
     store: impl AsFd,
     scratch: impl AsFd,
     name: &CString,
     lock: impl AsFd,
-) -> Result<Option<CString>, Errno> {
+) -> Result<(), Errno> {
     if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-        return Ok(None);
+        return Ok(());
     }
     // Another one has been here before, and what has the name now is another session's.
     if rustix::fs::fstat(&lock)?.st_nlink == 0 {
-        return Ok(None);
+        return Ok(());
     }
     let waste = waste_name()?;
     let flags = RenameFlags::NOREPLACE;
-    let moved = match rustix::fs::renameat_with(&store, name, &scratch, &waste, flags) {
-        Err(Errno::NOENT) => None,
-        moved => moved.map(|()| Some(waste))?,
-    };
-    rustix::fs::unlinkat(&scratch, name, AtFlags::empty())?;
-    Ok(moved)
+    match rustix::fs::renameat_with(&store, name, &scratch, &waste, flags) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno),
+    }
+    rustix::fs::unlinkat(&scratch, name, AtFlags::empty())
 }
+
+#[cfg(test)]
+#[path = "ephemeral/tests.rs"]
+mod tests;

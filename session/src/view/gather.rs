@@ -115,7 +115,7 @@ fn home(job: &Job<'_>, home: &Home) -> Result<Source, Error> {
         Home::ReadOnly => real_home(job, true),
         Home::Overlay { .. } | Home::Fresh { .. } => {
             job.need_module("make an ephemeral home")?;
-            home::gather(home, &job.plan.account, job.name).map(Source::from)
+            home::gather(job, home).map(Source::from)
         }
     }
 }

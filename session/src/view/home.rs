@@ -10,12 +10,12 @@ use crate::STATE;
 use crate::error::Error;
 use crate::sys::mount::{self, Programs};
 use crate::sys::tree::{self, Depth};
-use crate::sys::{Errno, fd, fsid};
+use crate::sys::{Errno, fd};
 
-use super::{ephemeral, instance, trusted};
+use super::{Job, ephemeral, instance, trusted};
 
 /// A home that is gone at the end, as a detached mount without set-user-id and devices.
-/// `session` is the session's name. Nothing for a home that stays.
+/// Nothing for a home that stays.
 ///
 /// To be called by the session's init before anything is mounted, and before its /proc changes.
 /// An [`Upper::Disk`] has to be claimed before ([`ephemeral::claim`]).
@@ -23,11 +23,8 @@ use super::{ephemeral, instance, trusted};
 /// # Errors
 /// The home is missing, no directory, or somebody else's; the store is not root's alone; the
 /// kernel cannot put an overlay over it.
-pub(super) fn gather(
-    home: &Home,
-    account: &Account,
-    session: &str,
-) -> Result<Option<OwnedFd>, Error> {
+pub(super) fn gather(job: &Job<'_>, home: &Home) -> Result<Option<OwnedFd>, Error> {
+    let (account, session) = (&job.plan.account, job.name);
     match home {
         Home::Real | Home::ReadOnly => Ok(None),
         Home::Overlay { upper } => {
@@ -39,30 +36,34 @@ pub(super) fn gather(
     }
 }
 
-/// Opens the home as the user, who may reach it where root may not (NFS with root_squash), and
-/// reaches nothing else by it.
+/// Opens the home that an overlay shows. As root, and for reading: whoever makes an overlay is
+/// the one who reads what is below it, and a home that root may not read (NFS with root_squash,
+/// FUSE) would be there and unreadable.
 fn open(account: &Account) -> Result<(OwnedFd, Stat), Error> {
-    let place = fsid::as_user(account.uid, account.gid, || fd::open_place(&account.home));
-    let place = place.map_err(|errno| {
+    let failed = |errno| {
         let advice = match errno {
             Errno::LOOP => "a part of this path is a symbolic link: name the real directory",
-            Errno::NOENT => "make it, for example by pam_mkhomedir before pam_nsshell",
+            Errno::NOENT => "make it, or have pam_mkhomedir make it before",
             Errno::NOTDIR => "it has to be a directory",
-            Errno::ACCESS => "the user cannot reach it: see the modes of the directories above",
+            Errno::ACCESS => {
+                "root may not read it, as on NFS with root_squash, and an overlay needs that: \
+                 give the ephemeral home a `skeleton`"
+            }
             _ => "",
         };
         cannot(account, errno, advice)
-    })?;
-    let stat = rustix::fs::fstat(&place).map_err(|errno| cannot(account, errno, ""))?;
+    };
+    let home =
+        fd::open_beneath(rustix::fs::CWD, &account.home, OFlags::DIRECTORY).map_err(failed)?;
+    let stat = rustix::fs::fstat(&home).map_err(failed)?;
     if stat.st_uid != account.uid && stat.st_uid != 0 {
         return Err(Error::NotAsPlanned(format!(
-            "the home directory {} of {} belongs to uid {}; chown it",
+            "the home directory {} belongs to uid {}; it has to be the user's or root's",
             account.home.display(),
-            account.name,
             stat.st_uid
         )));
     }
-    Ok((place, stat))
+    Ok((home, stat))
 }
 
 /// Where an overlay keeps what is written.

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::sys::tree::{self, Depth};
 use crate::sys::{Errno, fd};
 
-use super::{copy, ephemeral, removal, trusted};
+use super::{copy, ephemeral, trusted};
 
 /// An instance as the plan has it: [`nsshell_config::Mount::Instance`].
 #[derive(Debug, Clone, Copy)]
@@ -151,17 +151,16 @@ fn make(
     let (waste, made) = ephemeral::new_directory(&scratch).map_err(cannot)?;
     let done = fill(wanted, &made, target).and_then(|()| {
         match rustix::fs::renameat_with(&scratch, &waste, store, name, RenameFlags::NOREPLACE) {
-            Ok(()) => Ok(true),
-            // Another login was faster.
-            Err(Errno::EXIST) => Ok(false),
+            // Or another login was faster.
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(errno) => Err(cannot(errno)),
         }
     });
-    if done != Ok(true) {
-        // What cannot be removed now is waste that the next sweep removes.
-        let _ = removal::remove(&scratch, &waste, Instant::now() + Duration::from_secs(1));
-    }
-    done.map(|_| ())
+    // Ours if it was not needed, and those of logins that were killed at it. Instances are made
+    // once, and somebody waits: what takes longer is left to the next time.
+    drop(made);
+    let _ = ephemeral::sweep_waste(&scratch, Instant::now() + Duration::from_millis(300));
+    done
 }
 
 fn fill(wanted: &Instance<'_>, made: &OwnedFd, target: &Stat) -> Result<(), Error> {

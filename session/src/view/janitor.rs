@@ -100,6 +100,8 @@ fn live(claims: &[Claim], init: &OwnedFd) -> i32 {
         // With its claims' locks free, the next login in the same stores sweeps.
         return 1;
     }
+    // Nobody waits for it, and a process that goes on writing must not make it a burden.
+    let _ = rustix::process::nice(19);
     process::shrink();
     for claim in claims {
         // Of sessions that are gone; what is left is told by whoever cannot remove their own.

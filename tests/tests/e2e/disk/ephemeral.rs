@@ -231,3 +231,68 @@ for i in range(3000):
     wait_for_empty(&host, STORE);
     host.run("test -d /etc && test -e /etc/passwd").ok();
 }
+
+#[test]
+fn nsctl_ls_tells_what_is_in_memory_and_that_there_is_something_on_disk() {
+    root_or_skip!();
+    let disk = Disk::new();
+    let rest = "size = \"8m\"";
+    let host =
+        disk.host(&policy(rest).replace("[\"/tmp\"]", "[{ path = \"/tmp\", size = \"8m\" }]"));
+    let ask =
+        "nsctl ls --json | jq -r '.[0].files | \"\\(.used) \\(.limit) \\(.on_disk | length)\"'";
+    let numbers = || -> Vec<u64> {
+        let said = host.run(ask).ok();
+        said.split(' ')
+            .map(|one| one.parse().expect("a number"))
+            .collect()
+    };
+    let mut session = host.session("alice");
+    let before = numbers();
+    session
+        .ask("head -c 3000000 /dev/zero > ~/a; head -c 2000000 /dev/zero > /tmp/b")
+        .ok();
+    let after = numbers();
+    assert!(
+        (4_900_000..5_400_000).contains(&(after[0] - before[0])),
+        "{before:?} {after:?}"
+    );
+    // the runtime directory has a limit as well
+    assert!(after[1] >= 16 << 20, "{after:?}");
+    assert_eq!(after[2], 0);
+    assert!(host.run("nsctl ls").ok().contains("FILES"));
+    assert!(session.end().success());
+    let host = disk.host(&on_disk());
+    let session = host.session("alice");
+    let said = host
+        .run("nsctl ls --json | jq -r '.[0].files.on_disk[]'")
+        .ok();
+    host.run(&format!("test -d {said}/upper")).ok();
+    assert!(said.starts_with(STORE), "{said}");
+    assert!(host.run("nsctl ls").ok().contains("+disk"));
+    assert!(session.end().success());
+}
+
+#[test]
+fn what_a_process_that_outlives_the_session_goes_on_writing_is_gone_when_it_is() {
+    root_or_skip!();
+    let disk = Disk::new();
+    // without a PID namespace nobody ends what the user leaves behind
+    let host = disk.host(&on_disk().replace("private", "namespaces = ['mount']\nprivate"));
+    let mut session = host.session("alice");
+    let write = "n=0; while :; do n=$((n+1)); mkdir -p x$n/y; echo > x$n/y/f; done";
+    let line = format!("setsid -f sh -c '{write}' survivor >/dev/null 2>&1 </dev/null");
+    session.ask(&line).ok();
+    wait_for("something written", || {
+        session.ask("test -e ~/x9").success()
+    });
+    assert!(session.end().success());
+    wait_for("the removal", || {
+        host.run(&format!("test -z \"$(ls {STORE})\"")).success()
+    });
+    host.run("pkill -f survivor").ok();
+    wait_for_empty(&host, STORE);
+    wait_for("the end of the janitor", || {
+        !host.run("pgrep -x nsshell-janitor").success()
+    });
+}
