@@ -290,7 +290,7 @@ fn what_a_process_that_outlives_the_session_goes_on_writing_is_gone_when_it_is()
     wait_for("the removal", || {
         host.run(&format!("test -z \"$(ls {STORE})\"")).success()
     });
-    host.run("pkill -f survivor").ok();
+    host.run("pkill -f '[s]urvivor'").ok();
     wait_for_empty(&host, STORE);
     wait_for("the end of the janitor", || {
         !host.run("pgrep -x nsshell-janitor").success()
