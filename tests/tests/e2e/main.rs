@@ -45,3 +45,4 @@ mod shell;
 mod standalone;
 mod terminal;
 mod transfer;
+mod view;
