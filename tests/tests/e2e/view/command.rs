@@ -21,7 +21,7 @@ fn a_command_runs_in_place_of_whatever_was_asked_for() {
             .env("NSSHELL_ORIGINAL_COMMAND", "forged")
             .output()
             .ok(),
-        "app 1 one word [rm -r \"$HOME\"; exit 3] /bin/bash\n"
+        "app 1 one word [rm -r \"$HOME\"; exit 3] /bin/bash"
     );
     let shell = host.ssh_cmd(
         "alice",
@@ -33,12 +33,12 @@ fn a_command_runs_in_place_of_whatever_was_asked_for() {
             .env("NSSHELL_ORIGINAL_COMMAND", "forged")
             .output()
             .ok(),
-        "app 1 one word [unset] /bin/bash\n"
+        "app 1 one word [unset] /bin/bash"
     );
     for (line, asked) in [("su - alice -c 'id -u'", "id -u"), ("su - alice", "unset")] {
         assert_eq!(
             host.run(line).ok(),
-            format!("app 1 one word [{asked}] /bin/bash\n")
+            format!("app 1 one word [{asked}] /bin/bash")
         );
     }
     // sftp-server is started by the shell.
@@ -48,5 +48,5 @@ fn a_command_runs_in_place_of_whatever_was_asked_for() {
         .output();
     sftp.fails();
     let control = builder("").start();
-    assert_eq!(control.ssh("alice", "id -un").ok(), "alice\n");
+    assert_eq!(control.ssh("alice", "id -un").ok(), "alice");
 }

@@ -15,8 +15,8 @@ fn read_only_holds_for_the_mounts_beneath_as_well() {
         host.prepare("install -o alice /dev/null /home/alice/.config")
             .start()
     };
-    let write = "echo new 2>&1 > ~/.config || true; cat ~/.config";
-    assert!(seen(&make(builder(policy)), write).contains("Read-only file system"));
+    let write = "{ echo new > ~/.config; } 2>/dev/null || echo refused; cat ~/.config";
+    assert_eq!(seen(&make(builder(policy)), write), "refused");
     assert_eq!(seen(&make(builder("")), write), "new");
     let refused = builder("read_only = ['/nowhere']").start();
     refused.ssh("alice", "true").fails();
@@ -77,7 +77,7 @@ fn proc_shows_no_more_than_the_profile_says() {
 fn sys_is_read_only_or_shows_nothing_but_control_groups() {
     root_or_skip!();
     let line = "test -d /sys/kernel && echo kernel; test -e /sys/fs/cgroup/cgroup.procs && echo cgroup; \
-                findmnt -n -o VFS-OPTIONS /sys /sys/fs/cgroup | cut -d, -f1 | sort -u";
+                for dir in /sys /sys/fs/cgroup; do findmnt -n -o VFS-OPTIONS $dir | tail -n 1 | cut -d, -f1; done | sort -u";
     // The harness has it read-only; here as on a real host.
     let seen_by = |policy: &str| {
         let host = builder(policy)
@@ -194,7 +194,7 @@ if os.fork() == 0:
 #[test]
 fn a_bind_takes_on_what_the_profile_says() {
     root_or_skip!();
-    let line = "cd /srv/target; touch new 2>/dev/null && echo wrote; ./program -un 2>/dev/null; echo x 2>/dev/null > device && echo device; ls sub";
+    let line = "cd /srv/target; touch new 2>/dev/null && echo wrote; ./program -un 2>/dev/null; test -c device && { echo x > device; } 2>/dev/null && echo device; ls sub 2>/dev/null";
     let with = |options: &str| {
         let policy = format!(
             "binds = [{{ source = '/srv/open', target = '/srv/target', options = [{options}], recursive = true }}]"
@@ -220,7 +220,7 @@ fn a_bind_is_of_a_file_or_over_one_in_proc_or_back_into_a_private_directory() {
         { source = '/srv/secret', target = '/etc/motd' }]";
     let make = |policy| builder(policy).prepare("echo host > /etc/motd").start();
     assert_eq!(seen(&make(policy), line), "secret secret secret");
-    assert!(make("").ssh("alice", line).text().ends_with("host\n"));
+    assert!(make("").ssh("alice", line).text().ends_with("host"));
     let refused = builder("binds = ['/srv/nowhere']").start();
     refused.ssh("alice", "true").fails();
     refused.wait_for_log("cannot bind /srv/nowhere: No such file or directory; make it");

@@ -67,7 +67,7 @@ fn a_home_that_is_none_is_handled() {
     let host = builder(policy).prepare("rm -r /home/alice").start();
     assert_eq!(host.ssh("alice", "ls -A /home").ok(), "");
     let host = builder(policy).prepare("chmod 0 /home/alice").start();
-    assert_eq!(host.ssh("alice", "ls -A /home").ok(), "alice\n");
+    assert_eq!(host.ssh("alice", "ls -A /home").ok(), "alice");
 }
 
 #[test]
