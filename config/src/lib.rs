@@ -8,6 +8,7 @@
 
 mod binds;
 mod command;
+mod conflict;
 mod cover;
 mod diagnostic;
 mod entry;
