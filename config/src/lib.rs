@@ -20,6 +20,7 @@ mod host;
 pub mod idmap;
 mod lay;
 mod lint;
+mod lint_view;
 mod login_defs;
 mod matching;
 mod mount;

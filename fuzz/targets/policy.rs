@@ -47,6 +47,9 @@ impl Facts for Words {
     fn is_directory(&self, path: &Path) -> bool {
         path.as_os_str().len() % 2 == 0
     }
+    fn exists(&self, path: &Path) -> bool {
+        path.as_os_str().len() % 3 == 0
+    }
     fn is_program(&self, path: &Path) -> bool {
         path.as_os_str().len() % 2 == 1
     }
