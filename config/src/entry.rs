@@ -103,6 +103,11 @@ fn entry(key: &str, node: &Node<'_>, check: Check, faults: &mut Faults) -> Optio
 /// Reads a path without variables.
 pub(crate) fn path(node: &Node<'_>, check: Check, faults: &mut Faults) -> Option<At<PathBuf>> {
     let text = shape::text(node, faults)?;
+    if text.value.contains(['{', '}']) {
+        let what = format!("`{}`: no template can be used in this path", text.value);
+        faults.error(text.place, what);
+        return None;
+    }
     match check(text.value) {
         Ok(value) => Some(At {
             value,

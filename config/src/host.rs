@@ -67,6 +67,9 @@ pub trait Facts: Host {
     /// Whether this is a directory.
     fn is_directory(&self, path: &Path) -> bool;
 
+    /// Whether there is anything.
+    fn exists(&self, path: &Path) -> bool;
+
     /// Whether this is a file that can be executed.
     fn is_program(&self, path: &Path) -> bool;
 }

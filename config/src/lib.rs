@@ -8,6 +8,7 @@
 
 mod binds;
 mod command;
+mod conflict;
 mod cover;
 mod diagnostic;
 mod entry;
@@ -19,6 +20,7 @@ mod host;
 pub mod idmap;
 mod lay;
 mod lint;
+mod lint_view;
 mod login_defs;
 mod matching;
 mod mount;

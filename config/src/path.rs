@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// with all its paths, has to fit into the session's own small directory.
 const MAX_PATH: usize = 1023;
 
+/// Longest name of a file, in bytes.
+pub(crate) const MAX_NAME: usize = 255;
+
 /// Where the session's own plan lies.
 const STATE: &str = "/run/nsshell";
 
@@ -40,6 +43,11 @@ pub(crate) fn plain(text: &str) -> Result<PathBuf, String> {
         return Err(format!("the path is longer than {MAX_PATH} bytes"));
     }
     let mut names = text.split('/').skip(1);
+    if names.clone().any(|name| name.len() > MAX_NAME) {
+        return Err(format!(
+            "the path has a name that is longer than {MAX_NAME} bytes"
+        ));
+    }
     if text != "/" && names.clone().any(|name| name.is_empty()) {
         return bad("has a `/` too many");
     }
@@ -259,8 +267,10 @@ mod tests {
         for path in bad {
             assert!(private(path).is_err(), "{path:?}");
         }
-        assert!(private(&format!("/{}", "a".repeat(1022))).is_ok());
-        assert!(private(&format!("/{}", "a".repeat(1023))).is_err());
+        assert!(private(&format!("/a{}", "/a".repeat(510))).is_ok());
+        assert!(private(&format!("/a{}", "/a".repeat(511))).is_err());
+        assert!(private(&format!("/{}", "a".repeat(255))).is_ok());
+        assert!(private(&format!("/{}", "a".repeat(256))).is_err());
     }
 
     #[test]

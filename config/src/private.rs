@@ -330,6 +330,14 @@ pub(crate) fn mounts(
             Some(instance) => {
                 let template = &instance.template;
                 let filled = template.fill_path(values, path::instance)?;
+                let filled = filled.and_then(|filled| match target.starts_with(&filled) {
+                    true => Err(format!(
+                        "{} has {} in it",
+                        filled.display(),
+                        target.display()
+                    )),
+                    false => Ok(filled),
+                });
                 Mount::Instance {
                     target,
                     instance: filled.map_err(|why| refused(template, why))?,

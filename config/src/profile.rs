@@ -1,7 +1,7 @@
 //! Profiles: what a session is made of, before it is known whose.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::binds::{self, Bind};
 use crate::diagnostic::Faults;
@@ -339,69 +339,4 @@ fn shell(node: &Node<'_>, faults: &mut Faults) -> Option<At<PathBuf>> {
     };
     faults.error(text.place, why);
     None
-}
-
-/// Notes the keys of a profile that say something about what it does not have: the writer
-/// expects something that would not happen. `own` is what the profile sets itself, `settled`
-/// with what it extends. A key that is weaker than the list of namespaces is not in question:
-/// whoever wrote it could not know.
-pub(crate) fn contradictions(name: &str, own: &Keys, settled: &Keys, faults: &mut Faults) {
-    use Namespace::{Mount, Pid, User, Uts};
-    let profile = Profile::new(settled);
-    let kinds = settled.namespaces.as_ref().map(|set| set.place);
-    let set = |on: &Option<At<bool>>| on.as_ref().filter(|on| on.value).map(|on| on.place);
-    fn at<T>(set: &Option<At<T>>) -> Option<Place> {
-        set.as_ref().map(|set| set.place)
-    }
-    let keys = [
-        ("id_map", at(&own.id_map), User, "user"),
-        ("ranges", at(&own.ranges), User, "user"),
-        ("require_nsshell", set(&own.require_nsshell), User, "user"),
-        ("hostname", at(&own.hostname), Uts, "uts"),
-        ("private", at(&own.private), Mount, "mount"),
-        ("runtime_dir", set(&own.runtime_dir), Mount, "mount"),
-        ("home", at(&own.home), Mount, "mount"),
-        ("hide_homes", at(&own.hide_homes), Mount, "mount"),
-        ("binds", at(&own.binds), Mount, "mount"),
-        ("read_only", at(&own.read_only), Mount, "mount"),
-        ("masked", at(&own.masked), Mount, "mount"),
-        ("unmounted", at(&own.unmounted), Mount, "mount"),
-        ("proc", at(&own.proc), Pid, "pid"),
-        ("hidepid", at(&own.hidepid), Pid, "pid"),
-        ("dev", at(&own.dev), Mount, "mount"),
-        ("sys", at(&own.sys), Mount, "mount"),
-        ("root", at(&own.root), Mount, "mount"),
-        ("expose", at(&own.expose), Mount, "mount"),
-        ("command", at(&own.command), Mount, "mount"),
-        ("grace", at(&own.grace), Mount, "mount"),
-        ("timeout", at(&own.timeout), Mount, "mount"),
-        ("on_failure", at(&own.on_failure), Mount, "mount"),
-        ("mode", at(&own.mode), Mount, "mount"),
-    ];
-    for (key, place, kind, kind_name) in keys {
-        let stronger = |at: &Place| kinds.is_none_or(|kinds| at.file <= kinds.file);
-        let Some(place) = place.filter(|at| !profile.has(kind) && stronger(at)) else {
-            continue;
-        };
-        let what =
-            format!("`{key}` says nothing in profile `{name}`, which has no {kind_name} namespace");
-        let noted = faults.error(place, what).help(format!(
-            "take it out or add \"{kind_name}\" to `namespaces`"
-        ));
-        if let Some(kinds) = kinds {
-            noted.other(kinds, "the namespaces are set here");
-        }
-    }
-    let hides = |private: &&Private| {
-        let fixed = private.path.fixed();
-        fixed.is_some_and(|path| profile.shell.starts_with(Path::new(path)))
-    };
-    let told = at(&own.shell).or(at(&own.private));
-    if let (true, Some(place), Some(hidden)) =
-        (profile.has(Mount), told, profile.private.iter().find(hides))
-    {
-        let (shell, hidden) = (profile.shell.display(), hidden.path.text());
-        let what = format!("the shell {shell} would be hidden by the private directory {hidden}");
-        faults.error(place, what);
-    }
 }

@@ -14,6 +14,7 @@ mod explain;
 mod host;
 mod import;
 mod ls;
+mod mounts;
 mod ranges;
 mod schema;
 mod table;

@@ -124,7 +124,7 @@ pub fn build(job: &Job<'_>) -> Result<(), Error> {
     let view = carry_out(job, shared)?;
     view.put_state()?;
     view.seal()?;
-    verify::host_layer(job.session)?;
+    verify::host_layer(job.plan, job.session)?;
     settle(job.session)
 }
 

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
-use nsshell_config::{Mount, SessionPlan};
+use nsshell_config::{Mount, Plan, SessionPlan};
 use rustix::fs::{FileType, OFlags};
 
 use crate::error::Error;
@@ -46,7 +46,8 @@ const FUSE: i64 = 0x6573_5546;
 ///
 /// # Errors
 /// Somebody else can write one of them.
-pub(super) fn host_layer(session: &SessionPlan) -> Result<(), Error> {
+pub(super) fn host_layer(plan: &Plan, session: &SessionPlan) -> Result<(), Error> {
+    let touches = |mount| touches(mount, &plan.account.home);
     let touched = session.root.is_some() || session.mounts.iter().any(touches);
     if !touched {
         return Ok(());
@@ -61,13 +62,14 @@ pub(super) fn host_layer(session: &SessionPlan) -> Result<(), Error> {
     Ok(())
 }
 
-fn touches(mount: &Mount) -> bool {
+fn touches(mount: &Mount, home: &Path) -> bool {
     let target = match mount {
         Mount::Tmpfs { target, .. }
         | Mount::Instance { target, .. }
         | Mount::Bind { target, .. }
         | Mount::Unmount { target, .. }
         | Mount::Expose { path: target } => target,
+        Mount::Home { .. } => home,
         _ => return false,
     };
     let meets = |path: &str| target.starts_with(path) || Path::new(path).starts_with(target);

@@ -46,3 +46,4 @@ mod shell;
 mod standalone;
 mod terminal;
 mod transfer;
+mod view;
