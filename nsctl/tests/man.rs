@@ -247,7 +247,12 @@ fn the_reasons_that_the_page_of_the_module_explains_are_those_that_are_given() {
     let text = page("pam_nsshell.8");
     let told = section(&text, ".Sh", "DIAGNOSTICS").join("\n");
     let mut sources = String::new();
-    for folder in ["config/src", "session/src", "pam_module/src"] {
+    for folder in [
+        "config/src",
+        "session/src",
+        "session/src/view",
+        "pam_module/src",
+    ] {
         for entry in fs::read_dir(top().join(folder)).unwrap() {
             let file = entry.unwrap().path();
             if file.extension().is_some_and(|extension| extension == "rs") {
