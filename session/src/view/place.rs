@@ -148,7 +148,7 @@ fn name(component: Component<'_>) -> Option<&OsStr> {
 pub(super) fn cannot(target: &Path, errno: Errno) -> Error {
     let advice = match errno {
         Errno::LOOP => "a part of this path is a symbolic link: name the real path",
-        Errno::NOENT => "make this directory or file, or take it out of the profile",
+        Errno::NOENT => "make it, or take it out of the profile",
         Errno::NOTDIR => "a part of this path is a file where a directory has to be",
         Errno::ACCESS => "neither root nor the user may go there",
         _ => "",

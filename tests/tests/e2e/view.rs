@@ -6,6 +6,7 @@ mod escape;
 mod feature;
 mod root;
 mod sources;
+mod standalone;
 
 use nsshell_tests::{Builder, Host};
 

@@ -20,8 +20,7 @@ fn read_only_holds_for_the_mounts_beneath_as_well() {
     assert_eq!(seen(&make(builder("")), write), "new");
     let refused = builder("read_only = ['/nowhere']").start();
     refused.ssh("alice", "true").fails();
-    refused
-        .wait_for_log("cannot mount on /nowhere: No such file or directory; make this directory");
+    refused.wait_for_log("cannot mount on /nowhere: No such file or directory; make it");
 }
 
 #[test]
