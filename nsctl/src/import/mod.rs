@@ -13,8 +13,8 @@ mod tests;
 mod write;
 
 use std::fs::File;
-use std::io::{Read, Write};
-use std::path::Path;
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
 
 use nsshell_config::{MAX_FILE_SIZE, Policy};
 
@@ -47,10 +47,13 @@ pub(crate) fn run(
     out: &mut impl Write,
     told: &mut impl Write,
 ) -> Result<(), Error> {
-    let conf = read(&arguments.file)?;
+    let mut confs = vec![read(&arguments.file)?];
+    for file in beside(&arguments.file)? {
+        confs.push(read(&file)?);
+    }
     let pam = arguments.pam.iter().map(|file| read(file));
     let pam = pam.collect::<Result<Vec<_>, _>>()?;
-    match translate(&conf, &pam) {
+    match translate(&confs, &pam) {
         Ok(policy) => Ok(out.write_all(policy.as_bytes())?),
         Err(Failed::Faults(faults)) => {
             for fault in faults {
@@ -66,14 +69,36 @@ pub(crate) fn run(
     }
 }
 
+/// The files of namespace.d that pam_namespace reads after its main file, in their order.
+fn beside(main: &Path) -> Result<Vec<PathBuf>, Error> {
+    let directory = main.with_file_name("namespace.d");
+    let unreadable = |error| Error::Unreadable(directory.clone(), error);
+    let entries = match std::fs::read_dir(&directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(unreadable)?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(unreadable)?.path();
+        let hidden = path
+            .file_name()
+            .is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.extension().is_some_and(|end| end == "conf") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// The policy. Without `pam` its rules are for every service.
 ///
 /// # Errors
 /// Lines that cannot be read, all of them; or a limit that is passed.
-pub(crate) fn translate(conf: &Text, pam: &[Text]) -> Result<String, Failed> {
+pub(crate) fn translate(confs: &[Text], pam: &[Text]) -> Result<String, Failed> {
     if let Some(long) = pam
         .iter()
-        .chain([conf])
+        .chain(confs)
         .find(|t| t.text.len() > MAX_FILE_SIZE)
     {
         let name = nsshell_config::printable(&long.name);
@@ -89,7 +114,12 @@ pub(crate) fn translate(conf: &Text, pam: &[Text]) -> Result<String, Failed> {
             Err(found) => faults.extend(found),
         }
     }
-    let parsed = parser::parse(&conf.name, &conf.text);
+    let mut parsed = parser::Parsed::default();
+    for conf in confs {
+        let one = parser::parse(&conf.name, &conf.text);
+        parsed.entries.extend(one.entries);
+        parsed.faults.extend(one.faults);
+    }
     let mut unread = Vec::new();
     // only if every service says so: else there is one that is refused
     let passes_over = |line: &pam::PamLine| line.has("ignore_config_error");
@@ -103,7 +133,7 @@ pub(crate) fn translate(conf: &Text, pam: &[Text]) -> Result<String, Failed> {
     }
     let taken: Vec<_> = parsed.entries.iter().map(private::take).collect();
     let policy = write::policy(&Translation {
-        file: &conf.name,
+        file: confs.first().map_or("", |conf| &conf.name),
         entries: &parsed.entries,
         taken: &taken,
         unread,
