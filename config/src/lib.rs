@@ -11,6 +11,7 @@ mod diagnostic;
 mod error;
 mod everybody;
 mod explain;
+pub mod group_file;
 mod host;
 pub mod idmap;
 mod lay;
