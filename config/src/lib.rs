@@ -32,6 +32,7 @@ mod rule;
 mod settle;
 mod shape;
 mod source;
+mod spared;
 pub mod subid;
 pub mod subordinate;
 mod suggest;
@@ -41,7 +42,7 @@ mod word;
 
 pub use diagnostic::{Diagnostic, Excerpt, Severity, printable};
 pub use error::Error;
-pub use everybody::{Everybody, Refused, refused};
+pub use everybody::Everybody;
 pub use explain::{Explanation, Missed, Origin, explain};
 pub use host::{Facts, Host, IdKind, Range, RangeFault};
 pub use lay::TOP_KEYS;
@@ -54,5 +55,6 @@ pub use plan::{
 pub use policy::{BUILT_IN, Layer, MAX_FILE_SIZE, MAX_FILES, NONE, Policy, PolicyFile, left_alone};
 pub use private::PRIVATE_KEYS;
 pub use profile::PROFILE_KEYS;
-pub use resolve::{on_failure, resolve};
+pub use resolve::resolve;
 pub use rule::RULE_KEYS;
+pub use spared::{Refused, Spared, refused, spared};
