@@ -34,9 +34,9 @@ grep '^\(alice\|bob\):' /etc/passwd >>/etc/passwd.new
 grep -v '^\(alice\|bob\):' /etc/group >/etc/group.new
 cat /etc/group.own /etc/group.teams >>/etc/group.new
 grep '^\(alice\|bob\):' /etc/group >>/etc/group.new
-seq 1 "$accounts" | awk -v OFS=: '
-  { print "u" $1, 300000 + 80000 * ($1 - 1), 40000; print "u" $1, 340000 + 80000 * ($1 - 1), 40000 }
-  ' >/etc/subid.many
+# %.0f: some awks have no larger integers than 2147483647
+seq 1 "$accounts" | awk '{ from = 300000 + 80000 * ($1 - 1)
+  printf "u%d:%.0f:40000\nu%d:%.0f:40000\n", $1, from, $1, from + 40000 }' >/etc/subid.many
 for file in subuid subgid; do cat /etc/subid.many "/etc/$file" >"/etc/$file.new"; done
 for file in passwd group subuid subgid; do
   cp "/etc/$file" "/etc/$file.small"

@@ -86,6 +86,6 @@ fn ten_thousand_rules_and_fifty_thousand_accounts_cost_a_login_little_and_nsctl_
         assert!(took < 10.0, "{line}: {took} s");
         let told = host.cmd(line).limit(Duration::from_secs(120)).output();
         let told = format!("{}{}", told.text(), told.complaint());
-        assert!(told.ends_with(says) || told.contains(says), "{line}");
+        assert!(told.contains(says), "{line}");
     }
 }
