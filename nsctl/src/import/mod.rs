@@ -1,5 +1,6 @@
-//! `nsctl import`: the configuration of pam_namespace as a policy that does the same, as far as
+//! The configuration of pam_namespace as a policy that does the same, as far as
 //! the language can, with a comment wherever it cannot.
+//! Pure, and by itself: `fuzz` takes it in by its path.
 
 mod fault;
 mod groups;
@@ -12,16 +13,10 @@ mod services;
 mod tests;
 mod write;
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::path::Path;
-
 use nsshell_config::{MAX_FILE_SIZE, Policy};
 
 use self::fault::Fault;
 use self::write::Translation;
-use crate::cli::ImportArguments;
-use crate::error::Error;
 
 /// A file that is taken over.
 pub(crate) struct Text {
@@ -41,39 +36,14 @@ pub(crate) enum Failed {
     Invalid(nsshell_config::Error),
 }
 
-/// Writes the policy to standard output, or tells which lines cannot be read.
-pub(crate) fn run(
-    arguments: &ImportArguments,
-    out: &mut impl Write,
-    told: &mut impl Write,
-) -> Result<(), Error> {
-    let conf = read(&arguments.file)?;
-    let pam = arguments.pam.iter().map(|file| read(file));
-    let pam = pam.collect::<Result<Vec<_>, _>>()?;
-    match translate(&conf, &pam) {
-        Ok(policy) => Ok(out.write_all(policy.as_bytes())?),
-        Err(Failed::Faults(faults)) => {
-            for fault in faults {
-                writeln!(told, "{fault:#}")?;
-            }
-            Err(Error::Told)
-        }
-        Err(Failed::Limit(what)) => {
-            writeln!(told, "nsctl: {what}")?;
-            Err(Error::Told)
-        }
-        Err(Failed::Invalid(error)) => Err(error.into()),
-    }
-}
-
 /// The policy. Without `pam` its rules are for every service.
 ///
 /// # Errors
 /// Lines that cannot be read, all of them; or a limit that is passed.
-pub(crate) fn translate(conf: &Text, pam: &[Text]) -> Result<String, Failed> {
+pub(crate) fn translate(confs: &[Text], pam: &[Text]) -> Result<String, Failed> {
     if let Some(long) = pam
         .iter()
-        .chain([conf])
+        .chain(confs)
         .find(|t| t.text.len() > MAX_FILE_SIZE)
     {
         let name = nsshell_config::printable(&long.name);
@@ -89,7 +59,12 @@ pub(crate) fn translate(conf: &Text, pam: &[Text]) -> Result<String, Failed> {
             Err(found) => faults.extend(found),
         }
     }
-    let parsed = parser::parse(&conf.name, &conf.text);
+    let mut parsed = parser::Parsed::default();
+    for conf in confs {
+        let one = parser::parse(&conf.name, &conf.text);
+        parsed.entries.extend(one.entries);
+        parsed.faults.extend(one.faults);
+    }
     let mut unread = Vec::new();
     // only if every service says so: else there is one that is refused
     let passes_over = |line: &pam::PamLine| line.has("ignore_config_error");
@@ -103,7 +78,7 @@ pub(crate) fn translate(conf: &Text, pam: &[Text]) -> Result<String, Failed> {
     }
     let taken: Vec<_> = parsed.entries.iter().map(private::take).collect();
     let policy = write::policy(&Translation {
-        file: &conf.name,
+        file: confs.first().map_or("", |conf| &conf.name),
         entries: &parsed.entries,
         taken: &taken,
         unread,
@@ -118,21 +93,4 @@ pub(crate) fn translate(conf: &Text, pam: &[Text]) -> Result<String, Failed> {
         Ok(_) => Ok(policy),
         Err(error) => Err(Failed::Invalid(error)),
     }
-}
-
-/// A whole file, at most as long as a policy.
-fn read(path: &Path) -> Result<Text, Error> {
-    let unreadable = |error| Error::Unreadable(path.to_owned(), error);
-    let mut text = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(MAX_FILE_SIZE as u64 + 1)
-        .read_to_end(&mut text)
-        .map_err(unreadable)?;
-    if text.len() > MAX_FILE_SIZE {
-        return Err(unreadable(std::io::ErrorKind::FileTooLarge.into()));
-    }
-    Ok(Text {
-        name: path.to_string_lossy().into_owned(),
-        text,
-    })
 }
