@@ -8,7 +8,7 @@ use std::path::Path;
 use libfuzzer_sys::fuzz_target;
 use nsshell_config::{
     Account, Error, Everybody, Facts, Home, Host, IdKind, Layer, Login, Mount, Policy, PolicyFile,
-    Range, Upper, explain, lint, on_failure, refused, resolve,
+    Range, Upper, explain, lint, refused, resolve, spared,
 };
 
 /// A host that takes its groups and accounts from the words of the policy.
@@ -209,10 +209,10 @@ fuzz_target!(|data: &[u8]| {
                     check_path(Path::new(program));
                 }
             }
-            let _ = on_failure(&policy, &login, account, &host);
+            let _ = spared(&policy, &login, account, &host);
         }
         let _ = explain(&policy, &login, &host.accounts[0], &host, 5);
-        let _ = refused(&policy, &login, &host);
+        let _ = refused(&policy, &login, &host, &|plan| Some(plan.profile.clone()));
     }
     for found in lint(&policy, &host) {
         let _ = format!("{found:#}");
