@@ -30,6 +30,7 @@ mod ending;
 mod escape;
 mod forwarding;
 mod harness;
+mod hostile;
 mod import;
 mod keys;
 mod layer;
