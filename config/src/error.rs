@@ -79,6 +79,15 @@ pub enum Error {
         /// what is wrong with what the template gave
         why: String,
     },
+    /// a key of a profile cannot be carried out for this login
+    View {
+        /// the profile
+        profile: String,
+        /// the key
+        key: &'static str,
+        /// what is wrong
+        why: String,
+    },
     /// the policy has more files than are read
     TooManyFiles {
         /// the directory, or what else they are in
@@ -231,6 +240,12 @@ impl fmt::Display for Error {
                 "the private directory `{}` of profile `{profile}` cannot be made for this login: \
                  {}; change `private` in the profile",
                 printable(template),
+                printable(why)
+            ),
+            Error::View { profile, key, why } => write!(
+                f,
+                "`{key}` of profile `{profile}` cannot be carried out for this login: {}; change \
+                 `{key}` in the profile",
                 printable(why)
             ),
             Error::TooManyFiles { place, most } => write!(

@@ -6,11 +6,15 @@
 //! and in a test.
 #![forbid(unsafe_code)]
 
+mod binds;
+mod command;
 mod cover;
 mod diagnostic;
+mod entry;
 mod error;
 mod everybody;
 mod explain;
+mod home;
 mod host;
 pub mod idmap;
 mod lay;
@@ -36,12 +40,16 @@ pub mod subordinate;
 mod suggest;
 mod template;
 mod tree;
+mod view;
 mod word;
 
+pub use binds::{BIND_KEYS, BIND_OPTIONS};
 pub use diagnostic::{Diagnostic, Excerpt, Severity, printable};
+pub use entry::ENTRY_KEYS;
 pub use error::Error;
 pub use everybody::{Everybody, Refused, refused};
 pub use explain::{Explanation, Missed, Origin, explain};
+pub use home::HOME_KEYS;
 pub use host::{Facts, Host, IdKind, Range, RangeFault};
 pub use lay::TOP_KEYS;
 pub use lint::lint;
@@ -55,3 +63,4 @@ pub use private::PRIVATE_KEYS;
 pub use profile::PROFILE_KEYS;
 pub use resolve::{on_failure, resolve};
 pub use rule::RULE_KEYS;
+pub use view::EXPOSED;

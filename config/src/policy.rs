@@ -22,6 +22,9 @@ pub const MAX_FILES: usize = 200;
 pub const BUILT_IN: &str = "built-in policy";
 const BUILT_IN_TEXT: &str = include_str!("default.toml");
 
+/// How many profiles that text has.
+const BUILT_IN_PROFILES: usize = 5;
+
 /// Whether a login stays as it is unless a rule names it: root's, so that a mistake in the
 /// policy cannot lock the administrator out; a service's account (uid below 1000, and 65534);
 /// and the user's systemd manager, which is no login.
@@ -184,7 +187,7 @@ impl Policy {
             let what = format!("more than {MAX_RULES} rules in all files");
             faults.error(rule.place, what);
         }
-        if one_by_one && self.own.len() > MAX_PROFILES + 2 {
+        if one_by_one && self.own.len() > MAX_PROFILES + BUILT_IN_PROFILES {
             let nowhere = Place {
                 file: 0,
                 start: 0,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::host::Host;
-use crate::{Account, Error, Login, path};
+use crate::{Account, Error, Login};
 
 /// The longest name that sethostname(2) takes, in bytes.
 const MAX_HOSTNAME: usize = 64;
@@ -20,19 +20,60 @@ pub(crate) enum Variable {
     Home,
     Hostname,
     Service,
+    Session,
+    Level,
+    Context,
 }
 
-const VARIABLES: [(&str, Variable); 6] = [
+const VARIABLES: [(&str, Variable); 9] = [
     ("user", Variable::User),
     ("uid", Variable::Uid),
     ("group", Variable::Group),
     ("home", Variable::Home),
     ("hostname", Variable::Hostname),
     ("service", Variable::Service),
+    ("session", Variable::Session),
+    ("level", Variable::Level),
+    ("context", Variable::Context),
 ];
 
+/// What a template is about: not every variable makes sense in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    Hostname,
+    Path,
+    Instance,
+}
+
+impl About {
+    fn knows(self, variable: Variable) -> bool {
+        match variable {
+            Variable::Home => self == About::Path,
+            Variable::Session | Variable::Level | Variable::Context => self == About::Instance,
+            _ => true,
+        }
+    }
+
+    /// Why a variable that is known elsewhere cannot be used here.
+    fn why_not(self, variable: Variable) -> Option<&'static str> {
+        match (self, variable) {
+            (About::Instance, Variable::Home) => {
+                Some("which is the user's; an instance lies where only root can write")
+            }
+            (_, Variable::Session) => {
+                Some("which is a new name at each login; only `instance` can have it")
+            }
+            (_, Variable::Level | Variable::Context) => Some("which only `instance` can have"),
+            _ => None,
+        }
+    }
+}
+
+/// Refuses a path, by what it is for.
+pub(crate) type Check = fn(&str) -> Result<PathBuf, String>;
+
 /// A text with variables in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Part>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,12 +98,29 @@ impl Values<'_> {
             Variable::Home => self.account.home.to_string_lossy().into_owned(),
             Variable::Hostname => self.host.hostname()?,
             Variable::Service => self.login.service.clone(),
+            Variable::Session => self.host.session(),
+            Variable::Context => self.host.context()?,
+            Variable::Level => level(&self.host.context()?)?,
         })
     }
 }
 
+/// The level of a context like "staff_u:staff_r:staff_t:s0-s0:c0.c1023".
+fn level(context: &str) -> Result<String, Error> {
+    match context.splitn(4, ':').nth(3) {
+        Some(level) => Ok(level.to_owned()),
+        None => Err(Error::Host {
+            what: format!(
+                "the SELinux context `{context}` has no level; the policy of this host has none, \
+                 so use {{context}} or {{user}}"
+            ),
+            errno: None,
+        }),
+    }
+}
+
 impl Template {
-    fn parse(text: &str, home: bool) -> Result<Template, String> {
+    fn parse(text: &str, about: About) -> Result<Template, String> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
@@ -72,7 +130,7 @@ impl Template {
             if !before.is_empty() {
                 parts.push(Part::Text(before.to_owned()));
             }
-            parts.push(Part::Variable(variable(name, home)?));
+            parts.push(Part::Variable(variable(name, about)?));
             rest = after;
         }
         if !rest.is_empty() {
@@ -89,7 +147,7 @@ impl Template {
 
     /// Reads a template of a host name; the error is what is wrong with it.
     pub(crate) fn hostname(text: &str) -> Result<Template, String> {
-        let template = Template::parse(text, false)?;
+        let template = Template::parse(text, About::Hostname)?;
         let fixed: String = template.texts().collect();
         match fixed.as_str() {
             _ if template.0.is_empty() => Err("is empty".to_owned()),
@@ -99,9 +157,10 @@ impl Template {
         }
     }
 
-    /// Reads a template of a private directory; the error is what is wrong with it.
-    pub(crate) fn private(text: &str) -> Result<Template, String> {
-        let template = Template::parse(text, true).map_err(|why| format!("path `{text}` {why}"))?;
+    /// Reads a template of a path; the error is what is wrong with it.
+    pub(crate) fn path(text: &str, about: About, check: Check) -> Result<Template, String> {
+        let template =
+            Template::parse(text, about).map_err(|why| format!("path `{text}` {why}"))?;
         let inside = template
             .0
             .iter()
@@ -128,11 +187,16 @@ impl Template {
             Part::Variable(_) => "v",
         });
         let example: String = example.collect();
-        match path::private(&example) {
+        match check(&example) {
             // as it is written, not as the example has it
             Err(why) => Err(why.replace(&format!("`{example}`"), &format!("`{text}`"))),
             Ok(_) => Ok(template),
         }
+    }
+
+    /// Whether a variable is in it.
+    pub(crate) fn has(&self, variable: Variable) -> bool {
+        self.0.contains(&Part::Variable(variable))
     }
 
     fn texts(&self) -> impl Iterator<Item = &str> {
@@ -195,7 +259,11 @@ impl Template {
     /// only `{home}` is a path.
     ///
     /// The inner error says what is wrong with the path that came out.
-    pub(crate) fn fill_path(&self, values: &Values<'_>) -> Result<Result<PathBuf, String>, Error> {
+    pub(crate) fn fill_path(
+        &self,
+        values: &Values<'_>,
+        check: Check,
+    ) -> Result<Result<PathBuf, String>, Error> {
         let mut path = String::new();
         for part in &self.0 {
             match part {
@@ -215,7 +283,7 @@ impl Template {
                 "`{long}` is longer than the 255 bytes of a file's name"
             )));
         }
-        Ok(path::private(&path))
+        Ok(check(&path))
     }
 }
 
@@ -239,17 +307,14 @@ fn escape(value: &str, out: &mut String) {
     }
 }
 
-fn variable(name: &str, home: bool) -> Result<Variable, String> {
-    if name == "session" {
-        return Err(
-            "has `{session}` in it, which is not known before the session is made".to_owned(),
-        );
+fn variable(name: &str, about: About) -> Result<Variable, String> {
+    let known = || VARIABLES.iter().filter(|(_, one)| about.knows(*one));
+    let other = VARIABLES.iter().find(|(other, _)| *other == name);
+    if let Some(why) = other.and_then(|(_, one)| about.why_not(*one))
+        && !known().any(|(known, _)| *known == name)
+    {
+        return Err(format!("has `{{{name}}}` in it, {why}"));
     }
-    let known = || {
-        VARIABLES
-            .iter()
-            .filter(|(_, one)| home || *one != Variable::Home)
-    };
     match known().find(|(known, _)| *known == name) {
         Some((_, variable)) => Ok(*variable),
         None => {
@@ -271,7 +336,7 @@ fn is_hostname(c: char) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{IdKind, Range};
+    use crate::{IdKind, Range, path};
 
     struct Mill(&'static str);
 
@@ -374,7 +439,10 @@ mod tests {
             "/proc/{user}",
             "/run/nsshell/{user}",
         ] {
-            assert!(Template::private(bad).is_err(), "{bad:?}");
+            assert!(
+                Template::path(bad, About::Path, path::private).is_err(),
+                "{bad:?}"
+            );
         }
     }
 
@@ -405,21 +473,30 @@ mod tests {
             ("a\nb\0", "/srv/a%0ab%00/x"),
             ("DOM\\al é", "/srv/DOM\\al é/x"),
         ];
-        let template = Template::private("/srv/{user}/x").unwrap();
+        let template = Template::path("/srv/{user}/x", About::Path, path::private).unwrap();
         for (user, want) in cases {
-            let got = values(user, "/", |values| template.fill_path(values));
+            let got = values(user, "/", |values| {
+                template.fill_path(values, path::private)
+            });
             assert_eq!(got, Ok(Ok(PathBuf::from(want))), "{user:?}");
         }
         for user in ["", &"a".repeat(256), &"/".repeat(90)] {
-            let got = values(user, "/", |values| template.fill_path(values));
+            let got = values(user, "/", |values| {
+                template.fill_path(values, path::private)
+            });
             assert!(got.unwrap().is_err(), "{user:?}");
         }
     }
 
     #[test]
     fn a_home_directory_is_a_path_that_has_to_be_plain() {
-        let template = Template::private("{home}/.cache").unwrap();
-        let fill = |home: &str| values("u", home, |values| template.fill_path(values)).unwrap();
+        let template = Template::path("{home}/.cache", About::Path, path::private).unwrap();
+        let fill = |home: &str| {
+            values("u", home, |values| {
+                template.fill_path(values, path::private)
+            })
+            .unwrap()
+        };
         assert_eq!(fill("/home/u"), Ok(PathBuf::from("/home/u/.cache")));
         for home in [
             "",

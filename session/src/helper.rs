@@ -18,7 +18,8 @@ use crate::record::{self, Reserved};
 use crate::sys::process::{self, Child};
 use crate::sys::{Errno, fd, ns, signal, socket};
 use crate::user_namespace::Maker;
-use crate::{NSSHELL, init, layer, policy};
+use crate::view::{ephemeral, janitor};
+use crate::{NSSHELL, init, policy, view};
 
 /// How long the module may take to send its request: it is sent before the helper is started.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
@@ -86,7 +87,12 @@ fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), E
         }
         policy => policy?,
     };
-    let host = SystemHost::new();
+    // It may be a part of the plan's paths.
+    let name = record::new_name()?;
+    let host = match request.verb {
+        Verb::Account => SystemHost::new(),
+        Verb::Open => SystemHost::making(&name),
+    };
     let plan = match resolve(&policy, &login, &account, &host) {
         Err(error) if on_failure(&policy, &login, &account, &host) == OnFailure::Unconfined => {
             let why = "as the policy says for failures";
@@ -100,7 +106,7 @@ fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), E
         (Verb::Account, _) if is_lenient(&plan) => Ok((Reply::Allowed, None)),
         (Verb::Account, _) => allow(&plan).map(|reply| (reply, None)),
         (Verb::Open, None) => Ok((unconfined(&plan.profile, String::new()), None)),
-        (Verb::Open, Some(session)) => open_or_spare(&plan, session, maker, holder),
+        (Verb::Open, Some(session)) => open_or_spare(&plan, session, name, maker, holder),
     }
 }
 
@@ -113,6 +119,7 @@ fn is_lenient(plan: &Plan) -> bool {
 fn open_or_spare(
     plan: &Plan,
     session: &SessionPlan,
+    name: String,
     maker: Option<Result<Maker, Error>>,
     holder: &OwnedFd,
 ) -> Result<(Reply, Option<Made>), Error> {
@@ -122,7 +129,7 @@ fn open_or_spare(
     } else {
         Ok(())
     };
-    let made = allowed.and_then(|()| open(plan, session, maker, holder));
+    let made = allowed.and_then(|()| open(plan, session, name, maker, holder));
     let why = match (&made, plan.mode, plan.on_failure) {
         (_, Mode::Observe, _) => "as mode = \"observe\" says; it would have been refused",
         (Err(_), _, OnFailure::Unconfined) if plan.exempt => "as the user is exempt",
@@ -207,12 +214,15 @@ fn is_nsshell(account: &Account) -> bool {
 fn open(
     plan: &Plan,
     session: &SessionPlan,
+    name: String,
     maker: Option<Result<Maker, Error>>,
     holder: &OwnedFd,
 ) -> Result<(Reply, Made), Error> {
     let deadline = Instant::now() + Duration::from_secs(u64::from(session.timeout));
     refuse_chroot()?;
-    let record = record::reserve()?;
+    let record = record::reserve(name)?;
+    // Before init makes anything in them, or a crash would leave it.
+    let claims = ephemeral::claim(session, &record.session)?;
     let cannot = |errno| Error::system("cannot make a socket", errno);
     let (lease, init_lease) = socket::pair().map_err(cannot)?;
     let (to_init, from_helper) = socket::pair().map_err(cannot)?;
@@ -233,11 +243,16 @@ fn open(
         to_init: &to_init,
         deadline,
     };
-    match finish(&made, maker) {
+    let finished = finish(&made, maker).and_then(|reply| {
+        janitor::start(&claims, &init)?;
+        Ok(reply)
+    });
+    match finished {
         Ok(reply) => Ok((reply, Made { init, lease })),
         Err(error) => {
             // It would end by itself, since nobody has its lease; but not if it hangs.
             init.kill(Instant::now() + Duration::from_secs(1));
+            janitor::clean_at_once(&claims);
             record.remove();
             Err(error)
         }
@@ -273,7 +288,7 @@ fn finish(making: &Making<'_>, maker: Option<Result<Maker, Error>>) -> Result<Re
     }
     hear_ready(making)?;
     record.publish(plan, init.pid)?;
-    let runtime = layer::runtime_dir(plan);
+    let runtime = view::runtime_dir(plan);
     Ok(Reply::Confined(Confined {
         session: record.session.clone(),
         profile: plan.profile.clone(),

@@ -4,18 +4,18 @@
 //! reaps what is orphaned, and ends the session when nobody holds it any more. Nothing in
 //! here returns to the helper that it is a copy of.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nsshell_config::{Namespace, Plan, SessionPlan};
 
 use crate::error::Error;
-use crate::layer;
 use crate::record::Reserved;
 use crate::sys::ns::Kinds;
 use crate::sys::process::{self, Child};
 use crate::sys::signal::{self, Mask, SignalFd};
 use crate::sys::{Errno, caps, socket};
+use crate::view::{self, Job};
 
 /// How often init looks whether anything of an ending session is left. Most of a session's
 /// processes are not init's children, so their end is no event for it.
@@ -98,9 +98,20 @@ fn prepare(start: &Start<'_>) -> Result<SignalFd, Error> {
     process::set_name(c"nsshell-init").map_err(cannot)?;
     Mask::all().set();
     let signals = SignalFd::new().map_err(cannot)?;
-    layer::build(start.plan, start.session)?;
+    // It takes longer to be made than the mounts, which wait for it only if they must.
+    let early = view::needs_user_namespace(start.session);
+    let first = early.then(|| receive_user_namespace(start)).transpose()?;
+    view::build(&Job {
+        plan: start.plan,
+        session: start.session,
+        name: &start.record.session,
+        user_namespace: first.as_ref().map(AsFd::as_fd),
+        owner: (start.plan.account.uid, start.plan.account.gid),
+        alone: false,
+    })?;
     if start.session.has(Namespace::User) {
-        layer::pin(receive_user_namespace(start)?)?;
+        let namespace = first.map_or_else(|| receive_user_namespace(start), Ok)?;
+        view::pin(namespace)?;
     }
     // Last, and looked at: nothing above works without, nothing below needs more.
     caps::keep_only_kill().map_err(cannot)?;
@@ -119,7 +130,6 @@ fn receive_user_namespace(start: &Start<'_>) -> Result<OwnedFd, Error> {
 
 /// Waits while somebody holds the session: the application is alive and has not hung up.
 fn hold(start: &Start<'_>, signals: &SignalFd) {
-    use std::os::fd::AsFd;
     loop {
         let fds = [signals.as_fd(), start.lease.as_fd(), start.holder.as_fd()];
         let Ok([_, given_up, holder_gone]) = socket::readable_among(&fds, None) else {

@@ -20,8 +20,6 @@ pub mod init;
 #[cfg(feature = "engine")]
 pub mod inventory;
 #[cfg(feature = "engine")]
-pub mod layer;
-#[cfg(feature = "engine")]
 pub mod maps;
 #[cfg(feature = "engine")]
 pub mod policy;
@@ -37,6 +35,8 @@ pub mod subordinate;
 pub mod sys;
 #[cfg(feature = "engine")]
 pub mod user_namespace;
+#[cfg(feature = "engine")]
+pub mod view;
 
 pub use error::{Error, one_line};
 

@@ -1,7 +1,7 @@
 use crate::Host;
 use crate::pam;
 use crate::product::Product;
-use crate::spec::{File, Spec, User};
+use crate::spec::{Disk, File, Spec, User};
 
 /// crypt(5) of [`PASSWORD`](crate::PASSWORD).
 const PASSWORD_HASH: &str = "$6$testhost$AM4.L5ox/OGlFXvNDo4T0BOpZTVBP3UAurqgF9QpqRhhz79LmPFHZgRqeIpgo/efCkaGC7AMDdwD3BbNklIU2/";
@@ -58,6 +58,7 @@ impl Builder {
             password_hash: PASSWORD_HASH.to_owned(),
             files: Vec::new(),
             copies: Vec::new(),
+            disks: Vec::new(),
             prepare: Vec::new(),
             sshd: true,
         };
@@ -162,6 +163,18 @@ impl Builder {
     #[must_use]
     pub fn prepare(mut self, line: &str) -> Self {
         self.spec.prepare.push(line.to_owned());
+        self
+    }
+
+    /// A directory of the machine in the host, with everything that the host does to it: what is
+    /// a disk to the host, and is still there for the next one. `/home` is one that users have
+    /// their homes on.
+    #[must_use]
+    pub fn disk(mut self, from: &std::path::Path, to: &str) -> Self {
+        self.spec.disks.push(Disk {
+            from: from.to_owned(),
+            to: to.into(),
+        });
         self
     }
 

@@ -113,6 +113,17 @@ pub fn open_beneath(dir: impl AsFd, path: &Path, flags: OFlags) -> Result<OwnedF
     rustix::fs::openat2(dir, path, flags | safe, Mode::empty(), resolve)
 }
 
+/// Opens a name in an open directory, itself if it is a symbolic link, without mounting what an
+/// automounter would.
+///
+/// # Errors
+/// As openat(2).
+#[cfg(feature = "engine")]
+pub fn open_here(dir: impl AsFd, name: &Path, flags: OFlags) -> Result<OwnedFd> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(dir, name, flags, Mode::empty())
+}
+
 /// Makes an open directory the working directory.
 ///
 /// # Errors

@@ -26,6 +26,7 @@ macro_rules! on_both_hosts {
 mod apart;
 mod application;
 mod attempt;
+mod disk;
 mod ending;
 mod escape;
 mod forwarding;

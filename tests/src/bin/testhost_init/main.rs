@@ -49,7 +49,7 @@ fn start() -> Result<(String, serve::Server), String> {
     let spec: Spec = serde_json::from_str(&line).because("read the description")?;
 
     rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
-    root::enter(&spec.copies)?;
+    root::enter(&spec.copies, &spec.disks)?;
     rustix::system::sethostname(b"testhost").because("set the host name")?;
     shell("ip link set lo up")?;
     etc::write(&spec)?;

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use nsshell_tests::spec::Copy;
+use nsshell_tests::spec::{Copy, Disk};
 use rustix::fs::{XattrFlags, setxattr};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change,
@@ -36,7 +36,7 @@ const FRESH: [(&str, u32); 5] = [
 const READ_ONLY_PROC: [&str; 2] = ["proc/sys", "proc/sysrq-trigger"];
 
 /// Makes the host's root with the product in it, and makes it this process's root.
-pub fn enter(copies: &[Copy]) -> Result<(), String> {
+pub fn enter(copies: &[Copy], disks: &[Disk]) -> Result<(), String> {
     let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
     mount_change("/", private).because("make all mounts private")?;
     fs_mount("tmpfs", STAGE, MountFlags::empty(), c"mode=755")?;
@@ -63,6 +63,11 @@ pub fn enter(copies: &[Copy]) -> Result<(), String> {
     // The machine's file system is still in sight: last chance to take something from it.
     for copy in copies {
         install(copy)?;
+    }
+    for disk in disks {
+        let to = disk.to.strip_prefix("/").because(disk.to.display())?;
+        fs::create_dir_all(to).because(to.display())?;
+        mount_bind(&disk.from, to).because(disk.from.display())?;
     }
 
     // Not chroot: the kernel makes no user namespace for a chrooted process

@@ -1,0 +1,1 @@
+//! Binds whose files seem to be somebody else's.
