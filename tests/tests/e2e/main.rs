@@ -33,6 +33,7 @@ mod harness;
 mod import;
 mod keys;
 mod layer;
+mod load;
 mod local;
 mod machine;
 mod maps;
