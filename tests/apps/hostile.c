@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ static const char usage_text[] =
     "usage: hostile swap A B     exchange the two names again and again\n"
     "       hostile move A B     rename the directory A to B and back again and again\n"
     "       hostile fuse DIR UID  mount a file system that never answers (root)\n"
+    "       hostile mount FROM TO  bind in namespaces of one's own\n"
     "       hostile socket PATH  leave a socket there, and end\n"
     "       hostile look DIR FILE...  in a session: print mount points beneath DIR, and the files\n";
 
@@ -52,6 +54,14 @@ static void again_and_again(unsigned (*act)(const char *, const char *), const c
   say_ready();
   while (count % 1024 || !is_over(0)) count += act(a, b);
   printf("%lu times\n", count);
+}
+
+static void own_mount(const char *from, const char *to) {
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) fail("unshare");
+  if (mount(from, to, NULL, MS_BIND, NULL) != 0) fail("mount");
+  say_ready();
+  while (!is_over(-1)) {
+  }
 }
 
 static void fuse(const char *path, const char *uid) {
@@ -99,6 +109,7 @@ int main(int argc, char **argv) {
   if (!strcmp(verb, "swap") && argc == 4) again_and_again(exchange, argv[2], argv[3]);
   else if (!strcmp(verb, "move") && argc == 4) again_and_again(move, argv[2], argv[3]);
   else if (!strcmp(verb, "fuse") && argc == 4) fuse(argv[2], argv[3]);
+  else if (!strcmp(verb, "mount") && argc == 4) own_mount(argv[2], argv[3]);
   else if (!strcmp(verb, "socket") && argc == 3) make_socket(argv[2]);
   else if (!strcmp(verb, "look") && argc > 2) look(argv[2], argv + 3);
   else {

@@ -81,11 +81,8 @@ pub const ATTACKS: &[Attack] = &[
         )
     },
     Attack {
-        undo: "kill $(cat /run/own-mount) 2>/dev/null",
-        ..attack(
-            "a mount of the user's own",
-            "as_alice mkdir -p $A/b; as_alice unshare -Urm sh -c 'mount --bind /srv/victim $0/b; exec sleep 1000' $A >/dev/null 2>&1 & echo $! > /run/own-mount",
-        )
+        meanwhile: Some("mount /srv/open $A/b"),
+        ..attack("a mount of the user's own", "as_alice mkdir -p $A/b")
     },
     Attack {
         meanwhile: Some("fuse $A/b 1000"),

@@ -26,7 +26,9 @@ fn builder(home: &str, keys: &str) -> Builder {
             0o644,
             include_str!("../../../apps/hostile.c"),
         )
-        .prepare("cc -O1 -o /usr/local/bin/hostile /root/hostile.c")
+        .prepare(
+            "cc -O1 -o /usr/local/bin/hostile /root/hostile.c; mknod -m 666 /dev/fuse c 10 229",
+        )
         .user_with("alice", |user| user.home(home))
 }
 
