@@ -226,6 +226,13 @@ impl UserBuilder {
         self
     }
 
+    /// Home directory, as the user database has it; made if it is a plain path beneath /home.
+    #[must_use]
+    pub fn home(mut self, home: &str) -> Self {
+        self.user.home = home.into();
+        self
+    }
+
     /// Login shell.
     #[must_use]
     pub fn shell(mut self, shell: &str) -> Self {

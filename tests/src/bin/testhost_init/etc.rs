@@ -186,7 +186,9 @@ fn group_id(name: &str) -> Result<u32, String> {
 fn user_dirs(user: &User) -> Result<(), String> {
     let home = user.home.display().to_string();
     let runtime = format!("/run/user/{}", user.uid);
-    for dir in [home, runtime] {
+    // What a case calls a home may be anything; only one that can be one is made.
+    let plain = home.starts_with("/home/") && !home.contains("/.") && home.len() < 4096;
+    for dir in plain.then_some(home).into_iter().chain([runtime]) {
         make_dir(&dir, 0o700)?;
         chown(&dir, Some(user.uid), Some(user.gid)).because(&dir)?;
     }
