@@ -25,6 +25,11 @@ strace strace
 nc netcat-openbsd
 pamtester pamtester
 mandoc mandoc
+/lib/systemd/systemd systemd
+dbus-daemon dbus-daemon
+/usr/share/dbus-1/system.conf dbus
+/usr/lib/systemd/user/dbus.socket dbus-user-session
+busctl systemd
 '
 
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
