@@ -17,6 +17,7 @@ mod lay;
 mod lint;
 mod login_defs;
 mod matching;
+mod manager;
 mod mount;
 mod network;
 mod path;

@@ -66,6 +66,8 @@ pub fn on_failure(policy: &Policy, login: &Login, account: &Account, host: &dyn 
     let chosen = policy.choose(&mut candidate, login, |_, _| {});
     match chosen.map(|(_, profile, _)| (profile.on_failure, profile.mode)) {
         Ok((OnFailure::Unconfined, _) | (_, Mode::Observe)) => OnFailure::Unconfined,
+        // no failure, but what the policy says
+        Err(Error::UserManager { .. }) => OnFailure::Deny,
         _ if exempt(policy, &mut candidate) => OnFailure::Unconfined,
         _ => OnFailure::Deny,
     }
