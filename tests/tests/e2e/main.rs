@@ -43,5 +43,6 @@ mod rollout;
 mod services;
 mod shell;
 mod standalone;
+mod systemd;
 mod terminal;
 mod transfer;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nsshell_tests::spec::Spec;
+use rustix::mount::{MountPropagationFlags, mount_change};
 
 use crate::Because as _;
 use crate::etc::{put, remove};
@@ -40,15 +41,17 @@ const NEEDED: [(&str, &str); 3] = [
 
 /// Powers over the machine that no namespace holds back. systemd loads modules and sets the
 /// clock if it may.
-const DROPPED: &str = "-sys_module,-sys_time,-sys_rawio,-syslog,-audit_control,-mac_admin,-wake_alarm";
+const DROPPED: &str = "-sys_module,-sys_time,-sys_rawio,-syslog,-mac_admin,-wake_alarm";
 
 /// Files of the host: path, content.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("/etc/fstab", ""),
     (
         "/etc/systemd/journald.conf",
-        "[Journal]\nStorage=volatile\nRateLimitBurst=0\nAudit=no\nReadKMsg=no\n",
+        "[Journal]\nStorage=volatile\nRateLimitBurst=0\nAudit=\nReadKMsg=no\n",
     ),
+    // The default is 10 s, which a test of two logins one after the other would wait.
+    ("/etc/systemd/logind.conf", "[Login]\nUserStopDelaySec=0\n"),
     (
         "/etc/systemd/system/testhost.target",
         "[Unit]\nRequires=basic.target\nAfter=basic.target\n\
@@ -108,6 +111,9 @@ fn want(by: &str, path: &str, unit: &str) -> Result<(), String> {
 /// went wrong.
 pub fn become_pid_1(spec: &Spec) -> String {
     let made = crate::make_host(spec).and_then(|pid| {
+        // systemd does so itself where it knows of no container.
+        let shared = MountPropagationFlags::REC | MountPropagationFlags::SHARED;
+        mount_change("/", shared).because("share all mounts")?;
         spec.prepare.iter().try_for_each(|line| crate::shell(line))?;
         crate::say(&format!("ready {pid}"))
     });
