@@ -54,15 +54,24 @@ fn g9_a_manager_is_refused_to_whom_any_login_may_be_confined() {
 fn a_manager_runs_where_no_login_of_its_user_is_kept_from_it() {
     for (text, profile) in [
         ("default = 'none'", "none"),
-        ("default = 'none'\n[[rule]]\nusers = ['bob']\nprofile = 'jail'", "none"),
+        (
+            "default = 'none'\n[[rule]]\nusers = ['bob']\nprofile = 'jail'",
+            "none",
+        ),
         ("[[rule]]\nusers = ['alice']\nprofile = 'none'", "none"),
         ("[[rule]]\nusers = ['@staff']\nprofile = 'none'", "none"),
         // these leave the user's manager in sight
         ("default = 'open'", "none"),
         ("default = 'watched'", "none"),
         // named: the administrator's word
-        ("[[rule]]\nservices = ['systemd-user']\nprofile = 'none'", "none"),
-        ("[[rule]]\nservices = ['systemd-user']\nprofile = 'jail'", "jail"),
+        (
+            "[[rule]]\nservices = ['systemd-user']\nprofile = 'none'",
+            "none",
+        ),
+        (
+            "[[rule]]\nservices = ['systemd-user']\nprofile = 'jail'",
+            "jail",
+        ),
         // a rule for managers only says nothing about logins
         (
             "default = 'none'\n[[rule]]\nservices = ['systemd-user']\nusers = ['bob']\nprofile = 'jail'",
@@ -75,7 +84,9 @@ fn a_manager_runs_where_no_login_of_its_user_is_kept_from_it() {
 
 #[test]
 fn root_s_manager_and_a_service_s_run_unless_a_rule_confines_them_by_name() {
-    let policy = parse(&format!("[[rule]]\nusers = ['root']\nprofile = 'jail'\n{JAIL}"));
+    let policy = parse(&format!(
+        "[[rule]]\nusers = ['root']\nprofile = 'jail'\n{JAIL}"
+    ));
     assert_eq!(of(&policy, "root", 0), None);
     assert_eq!(of(&policy, "www-data", 33).as_deref(), Some("none"));
     assert_eq!(of(&Policy::builtin(), "root", 0).as_deref(), Some("none"));
@@ -110,6 +121,11 @@ fn a_user_database_that_does_not_answer_lets_no_manager_run() {
         down: true,
         ..Table::default()
     };
-    let asked = resolve(&policy, &login("systemd-user"), &account("alice", 1000), &host);
+    let asked = resolve(
+        &policy,
+        &login("systemd-user"),
+        &account("alice", 1000),
+        &host,
+    );
     assert!(matches!(asked, Err(Error::Host { .. })), "{asked:?}");
 }

@@ -96,7 +96,11 @@ pub fn write(spec: &Spec) -> Result<(), String> {
     std::os::unix::fs::symlink("/dev/null", audit).because(audit)?;
     if spec.sshd {
         let unit = "sshd.service";
-        want("testhost.target", &format!("/etc/systemd/system/{unit}"), unit)?;
+        want(
+            "testhost.target",
+            &format!("/etc/systemd/system/{unit}"),
+            unit,
+        )?;
     }
     Ok(())
 }
@@ -114,7 +118,9 @@ pub fn become_pid_1(spec: &Spec) -> String {
         // systemd does so itself where it knows of no container.
         let shared = MountPropagationFlags::REC | MountPropagationFlags::SHARED;
         mount_change("/", shared).because("share all mounts")?;
-        spec.prepare.iter().try_for_each(|line| crate::shell(line))?;
+        spec.prepare
+            .iter()
+            .try_for_each(|line| crate::shell(line))?;
         crate::say(&format!("ready {pid}"))
     });
     if let Err(reason) = made {
@@ -127,7 +133,10 @@ pub fn become_pid_1(spec: &Spec) -> String {
         // (systemd's "container interface").
         .env_clear()
         .env("container", "testhost")
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .exec();

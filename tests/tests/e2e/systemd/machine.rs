@@ -40,7 +40,8 @@ fn nothing_of_a_host_with_systemd_is_left_on_the_machine_and_nothing_there_is_ch
     root_or_skip!();
     let before = state_of_the_machine();
     let host = unconfined();
-    host.ssh("alice", "setsid -f sleep 1000 >/dev/null 2>&1").ok();
+    host.ssh("alice", "setsid -f sleep 1000 >/dev/null 2>&1")
+        .ok();
     let (group, pid) = (group_of(&host), host.pid());
     assert!(group.to_string_lossy().contains("nsshell-testhost-"));
     assert!(group.join("user.slice").is_dir());
@@ -62,7 +63,9 @@ fn what_a_host_leaves_whose_first_process_is_killed_the_next_one_removes() {
         fields.split_whitespace().nth(1).unwrap().to_owned()
     };
     let first = parent(&parent(&pid.to_string()));
-    let killed = std::process::Command::new("kill").args(["-KILL", &first]).status();
+    let killed = std::process::Command::new("kill")
+        .args(["-KILL", &first])
+        .status();
     assert!(killed.unwrap().success());
     let process = PathBuf::from(format!("/proc/{pid}"));
     wait_for("the end of the host's systemd", || !process.exists());

@@ -95,8 +95,10 @@ fn runs_at_boot(host: &Host) -> bool {
     wait_for("the end of alice", || !host.run("pgrep -u alice").success());
     host.run("rm -f /home/alice/proof").ok();
     // What logind does at boot for whom it finds there.
-    host.run("systemctl stop systemd-logind; systemctl reset-failed; systemctl start systemd-logind")
-        .ok();
+    host.run(
+        "systemctl stop systemd-logind; systemctl reset-failed; systemctl start systemd-logind",
+    )
+    .ok();
     let tried = "systemctl show -p ActiveState,Result user@1000.service";
     wait_for("the manager to be started", || {
         let state = host.run(tried).ok();
@@ -140,7 +142,10 @@ fn ways_through(host: &Host) -> Vec<&'static str> {
         let _ = session.ask(way);
         host.run("test -e /home/alice/by-way").success()
     };
-    WAYS.iter().filter(|way| gets_through(way)).copied().collect()
+    WAYS.iter()
+        .filter(|way| gets_through(way))
+        .copied()
+        .collect()
 }
 
 #[test]

@@ -27,7 +27,10 @@ fn a_service_with_pamname_is_confined_by_a_profile_without_a_pid_namespace() {
     let line = "hostname; id -un; ls -A /tmp; echo $NSSHELL_PROFILE";
     host.run("touch /tmp/of-the-host").ok();
     let seen = host.run(&format!("{RUN} sh -c '{line}'")).ok();
-    assert_eq!(seen.lines().collect::<Vec<_>>(), ["inside", "alice", "light"]);
+    assert_eq!(
+        seen.lines().collect::<Vec<_>>(),
+        ["inside", "alice", "light"]
+    );
 }
 
 #[test]
@@ -35,13 +38,15 @@ fn a_login_on_a_terminal_of_a_service_is_confined_and_in_a_session_scope() {
     root_or_skip!();
     let host = confined();
     // What getty does once somebody has typed a name: a service of root's that becomes login.
-    let mut terminal = host.pty(
-        "exec systemd-run --quiet --pty --wait -p KillMode=process /bin/login -- alice",
-    );
+    let mut terminal =
+        host.pty("exec systemd-run --quiet --pty --wait -p KillMode=process /bin/login -- alice");
     terminal.expect("assword: ");
     terminal.line(PASSWORD);
     terminal.prompt();
     assert_eq!(terminal.ask("ps -o comm= -p 1"), "nsshell-init");
     let scope = host.run("cat /proc/$(pgrep -x nsshell-init)/cgroup").ok();
-    assert!(scope.contains("/user.slice/user-1000.slice/session-"), "{scope}");
+    assert!(
+        scope.contains("/user.slice/user-1000.slice/session-"),
+        "{scope}"
+    );
 }

@@ -12,9 +12,8 @@ const DAEMON: &str = "setsid -f sh -c 'trap \"\" HUP TERM INT; while :; do sleep
 
 /// The scopes that processes are in, by a pattern of their command lines.
 fn scopes(host: &Host, pattern: &str) -> BTreeSet<String> {
-    let line = format!(
-        "for pid in $(pgrep -f '{pattern}'); do sed -n s/^0:://p /proc/$pid/cgroup; done"
-    );
+    let line =
+        format!("for pid in $(pgrep -f '{pattern}'); do sed -n s/^0:://p /proc/$pid/cgroup; done");
     host.run(&line).ok().lines().map(str::to_owned).collect()
 }
 
@@ -98,7 +97,9 @@ fn g5_a_logout_ends_everything_whatever_kill_user_processes_says() {
     };
     for keep in ["yes", "no"] {
         let conf = format!("[Login]\nUserStopDelaySec=0\nKillUserProcesses={keep}\n");
-        let host = builder().file("/etc/systemd/logind.conf", 0o644, &conf).start();
+        let host = builder()
+            .file("/etc/systemd/logind.conf", 0o644, &conf)
+            .start();
         left(&host);
         gone(&host, "alice");
         wait_for("the end of the record", || records(&host).is_empty());
@@ -120,7 +121,9 @@ fn a_su_of_root_s_in_a_scope_makes_a_session_that_ends_with_the_scope() {
     assert_eq!(root.ask(asked).ok(), "nsshell-init");
     root.ask("setsid -f su - alice -c 'sleep 1234' >/dev/null 2>&1")
         .ok();
-    wait_for("the sleep", || host.run("pgrep -u alice -x sleep").success());
+    wait_for("the sleep", || {
+        host.run("pgrep -u alice -x sleep").success()
+    });
     let wanted = format!("/user.slice/user-0.slice/session-{id}.scope");
     assert_eq!(scopes(&host, "^sleep 1234"), [wanted].into());
     host.run(&format!("loginctl terminate-session {id}")).ok();
