@@ -51,6 +51,30 @@ fn g9_a_session_s_runtime_directory_is_where_pam_systemd_says_and_holds_nothing_
     assert_eq!(alice.ask(line).ok(), "/run/user/1000\nalice 700");
 }
 
+#[test]
+fn g1_a_session_is_one_though_pam_systemd_come_after_the_module_but_its_init_is_not_in_the_scope() {
+    root_or_skip!();
+    let host = builder()
+        .prepare("sed -i /pam_systemd/d /etc/pam.d/sshd")
+        .prepare("echo session optional pam_systemd.so >> /etc/pam.d/sshd")
+        .start();
+    let mut alice = host.session("alice");
+    let id = alice.ask("echo $XDG_SESSION_ID; ps -o comm= -p 1").ok();
+    let (id, init) = id.split_once('\n').unwrap();
+    assert_eq!(init, "nsshell-init");
+    let scope = host
+        .run("sed -n s/^0:://p /proc/$(pgrep -x nsshell-init)/cgroup")
+        .ok();
+    assert_eq!(scope, "/system.slice/sshd.service");
+    // It ends all the same: with the monitor goes the lease.
+    alice.ask(DAEMON).ok();
+    host.run(&format!("loginctl terminate-session {id}")).ok();
+    let _ = alice.wait();
+    wait_for("the end of the session", || {
+        !host.run("pgrep -u alice; pgrep -x nsshell-init").success()
+    });
+}
+
 /// Ends a session with a daemon in it as an administrator does.
 fn ended_by(host: &Host, order: &str) -> Session {
     let mut alice = host.session("alice");
