@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Table, account, login, parse};
-use nsshell_config::{Error, Everybody, OnFailure, Policy, on_failure, resolve};
+use nsshell_config::{Error, Everybody, Policy, resolve, spared};
 
 const JAIL: &str = "[profile.jail]\nnamespaces = ['mount']\n\
                     [profile.open]\nruntime_dir = false\n[profile.watched]\nmode = 'observe'\n";
@@ -111,7 +111,7 @@ fn the_refusal_names_the_rule_and_the_way_to_allow_it_and_spares_nobody() {
          profile `soft` (p.toml, line 2) gives; to let it, add a rule for the service \
          \"systemd-user\" with profile \"none\""
     );
-    assert_eq!(on_failure(&policy, &login, &who, &host), OnFailure::Deny);
+    assert_eq!(spared(&policy, &login, &who, &host), None);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! the PAM stack of `systemd-user` has no line of ours nobody else asks, and where it has one a
 //! refusal there is a failed service at each first login.
 
-use nsshell_config::{Error as NoPlan, Login, OnFailure, on_failure, resolve};
+use nsshell_config::{Error as NoPlan, Login, resolve, spared};
 
 use crate::accounts::{self, SystemHost};
 use crate::error::Error;
@@ -31,7 +31,7 @@ pub fn refused(uid: &[u8]) -> Result<Option<String>, Error> {
     match resolve(&policy, &login, &account, &host) {
         Ok(_) => Ok(None),
         Err(refusal @ NoPlan::UserManager { .. }) => Ok(Some(refusal.to_string())),
-        Err(_) if on_failure(&policy, &login, &account, &host) == OnFailure::Unconfined => Ok(None),
+        Err(_) if spared(&policy, &login, &account, &host).is_some() => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
