@@ -85,6 +85,9 @@ install-files:
 	install -D -m 644 packaging/nsshell.toml '$(DESTDIR)$(DOCDIR)/nsshell.toml.example'
 	install -D -m 644 packaging/nsshell.schema.json '$(DESTDIR)$(DOCDIR)/nsshell.schema.json'
 	install -D -m 644 packaging/pam.d-example '$(DESTDIR)$(DOCDIR)/pam.d-example'
+	install -d -m 755 '$(DESTDIR)$(DOCDIR)'
+	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|' packaging/user-manager.conf | \
+	  install -m 644 /dev/stdin '$(DESTDIR)$(DOCDIR)/user-manager.conf'
 	$(if $(PAMCONFIGS),install -D -m 644 packaging/pam-config '$(DESTDIR)$(PAMCONFIGS)/nsshell')
 	$(foreach page,$(MAN_PAGES),install -D -m 644 'packaging/man/$(page)' \
 	  '$(DESTDIR)$(call man_path,$(page))' &&) true
@@ -100,7 +103,7 @@ uninstall:
 	rm -f '$(DESTDIR)$(PAMDIR)/pam_nsshell.so' '$(DESTDIR)$(LIBEXECDIR)/session-init' \
 	  '$(DESTDIR)$(BINDIR)/nsshell' '$(DESTDIR)$(SBINDIR)/nsctl' \
 	  '$(DESTDIR)$(DOCDIR)/nsshell.toml.example' '$(DESTDIR)$(DOCDIR)/pam.d-example' \
-	  '$(DESTDIR)$(DOCDIR)/nsshell.schema.json' '$(DESTDIR)$(BASH_COMPLETION)' \
+	  '$(DESTDIR)$(DOCDIR)/user-manager.conf' '$(DESTDIR)$(DOCDIR)/nsshell.schema.json' '$(DESTDIR)$(BASH_COMPLETION)' \
 	  '$(DESTDIR)$(ZSH_COMPLETION)' '$(DESTDIR)$(FISH_COMPLETION)' \
 	  $(if $(PAMCONFIGS),'$(DESTDIR)$(PAMCONFIGS)/nsshell') \
 	  $(foreach page,$(MAN_PAGES),'$(DESTDIR)$(call man_path,$(page))')

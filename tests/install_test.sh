@@ -40,6 +40,7 @@ wanted='755 d etc/nsshell
 644 f usr/share/doc/nsshell/nsshell.schema.json
 644 f usr/share/doc/nsshell/nsshell.toml.example
 644 f usr/share/doc/nsshell/pam.d-example
+644 f usr/share/doc/nsshell/user-manager.conf
 644 f usr/share/fish/vendor_completions.d/nsctl.fish
 644 f usr/share/man/man1/nsshell.1
 644 f usr/share/man/man5/nsshell.toml.5

@@ -5,6 +5,7 @@ use std::{fmt, io};
 use crate::diagnostic::{Diagnostic, printable};
 use crate::host::{IdKind, Range, RangeFault};
 use crate::idmap::{MAX_LINES, MAX_TEXT};
+use crate::plan::Matched;
 
 /// Why there is no policy or no plan. `Display` is one line for the log; `{:#}` shows all
 /// faults of a policy file with their source lines, for a terminal.
@@ -25,6 +26,15 @@ pub enum Error {
         user: String,
         /// PAM service
         service: String,
+    },
+    /// the user's systemd manager, which would run programs outside of the user's sessions
+    UserManager {
+        /// login name
+        user: String,
+        /// the profile that confines a login of theirs
+        profile: String,
+        /// the rule that gives it
+        rule: Matched,
     },
     /// the profile requires subordinate ids and the user has none of this kind
     NoRange {
@@ -173,6 +183,18 @@ impl fmt::Display for Error {
                  users and services at the end",
                 printable(user),
                 printable(service)
+            ),
+            Error::UserManager {
+                user,
+                profile,
+                rule: Matched { file, line },
+            } => write!(
+                f,
+                "the systemd manager of user `{}` would run programs outside of the sessions that \
+                 profile `{profile}` ({}, line {line}) gives; to let it, add a rule for the \
+                 service \"systemd-user\" with profile \"none\"",
+                printable(user),
+                printable(file)
             ),
             Error::NoRange { user, kind } => {
                 let user = printable(user);

@@ -23,6 +23,7 @@ mod lay;
 mod lint;
 mod lint_view;
 mod login_defs;
+mod manager;
 mod matching;
 mod mount;
 mod network;

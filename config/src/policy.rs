@@ -31,7 +31,7 @@ const BUILT_IN_PROFILES: usize = 5;
 
 /// Whether a login stays as it is unless a rule names it: root's, so that a mistake in the
 /// policy cannot lock the administrator out; a service's account (uid below 1000, and 65534);
-/// and the user's systemd manager, which is no login.
+/// and the user's systemd manager, which is no login, if it may run at all.
 #[must_use]
 pub fn left_alone(login: &Login, account: &Account) -> bool {
     !is_person(account) || is_systemd_user(&login.service)
@@ -196,7 +196,7 @@ impl Policy {
         }
         // what one file has too much of is told already; the built-in policy is not counted
         let one_by_one = faults.is_empty();
-        if let (true, Some(rule)) = (one_by_one, self.rules.get(MAX_RULES + 4)) {
+        if let (true, Some(rule)) = (one_by_one, self.rules.get(MAX_RULES + 3)) {
             let what = format!("more than {MAX_RULES} rules in all files");
             faults.error(rule.place, what);
         }
@@ -324,6 +324,9 @@ impl Policy {
                 Some(miss) => missed(rule, miss),
                 None => return self.found(&rule.profile, self.matched(rule), login, account),
             }
+        }
+        if is_systemd_user(&login.service) {
+            self.manager(candidate)?;
         }
         if left_alone(login, account) {
             let matched = Matched {

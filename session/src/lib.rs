@@ -22,6 +22,8 @@ pub mod inventory;
 #[cfg(feature = "engine")]
 pub mod login_shell;
 #[cfg(feature = "engine")]
+pub mod manager;
+#[cfg(feature = "engine")]
 pub mod maps;
 #[cfg(feature = "engine")]
 pub mod policy;

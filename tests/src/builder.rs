@@ -61,6 +61,7 @@ impl Builder {
             disks: Vec::new(),
             prepare: Vec::new(),
             sshd: true,
+            systemd: false,
         };
         Self {
             spec,
@@ -159,6 +160,14 @@ impl Builder {
         self
     }
 
+    /// PID 1 is systemd, with its logind, a system bus and users' managers, and pam_systemd is in
+    /// the PAM stacks where Debian has it. What is logged goes to its journal.
+    #[must_use]
+    pub fn systemd(mut self) -> Self {
+        self.spec.systemd = true;
+        self
+    }
+
     /// A line of shell that root runs before sshd starts.
     #[must_use]
     pub fn prepare(mut self, line: &str) -> Self {
@@ -194,7 +203,7 @@ impl Builder {
                 self.sshd_config += &format!("Subsystem sftp-external {server}\n");
             }
         }
-        let mut files = pam::stacks(self.confined);
+        let mut files = pam::stacks(self.confined, self.spec.systemd);
         files.push(File {
             path: "/etc/ssh/ssh_config".into(),
             mode: 0o644,

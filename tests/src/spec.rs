@@ -72,4 +72,6 @@ pub struct Spec {
     pub prepare: Vec<String>,
     /// whether sshd runs
     pub sshd: bool,
+    /// whether systemd is PID 1, with logind and a system bus
+    pub systemd: bool,
 }

@@ -80,7 +80,7 @@ pub(super) const TOP: &[Key] = &[
     key(
         "default",
         Kind::Text,
-        "Profile of a login that no rule matches. Root, the accounts of services and systemd-user are left alone instead",
+        "Profile of a login that no rule matches. Root and the accounts of services are left alone instead",
         Some(|| json!("standard")),
     ),
     key(
@@ -171,7 +171,7 @@ pub(super) const PROFILE: &[Key] = &[
     key(
         "runtime_dir",
         Kind::Truth,
-        "An empty XDG_RUNTIME_DIR, which hides the user's systemd manager and bus: these would run programs outside of the session",
+        "An empty XDG_RUNTIME_DIR, which hides the user's systemd manager and bus, and keeps the manager from being started: these would run programs outside of the session",
         Some(|| json!(true)),
     ),
     key(

@@ -49,6 +49,7 @@ mod scale;
 mod services;
 mod shell;
 mod standalone;
+mod systemd;
 mod terminal;
 mod transfer;
 mod view;
