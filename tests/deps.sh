@@ -25,6 +25,7 @@ strace strace
 nc netcat-openbsd
 pamtester pamtester
 mandoc mandoc
+/usr/bin/python3 python3
 /lib/systemd/systemd systemd
 /usr/share/dbus-1/system.conf dbus
 dbus-send dbus

@@ -21,7 +21,8 @@ impl View<'_> {
         let target = Path::new(STATE);
         let text = serde_json::to_vec(self.job.plan)
             .map_err(|_| Error::Protocol("a plan that cannot be written down"))?;
-        let options = [("mode", "755"), ("size", "256k")];
+        // A limit, not a cost: the longest plan has paths of more than a megabyte.
+        let options = [("mode", "755"), ("size", "8m")];
         let state = make("tmpfs", &options, Programs::Forbidden, target)?;
         let cannot = |errno| Error::system("cannot write the plan into the session", errno);
         let in_state = |path: &'static str| path.rsplit('/').next().unwrap_or(path);

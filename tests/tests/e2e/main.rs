@@ -41,6 +41,7 @@ mod machine;
 mod maps;
 mod nsctl;
 mod parts;
+mod profiles;
 mod ranges;
 mod refused;
 mod remote;

@@ -187,6 +187,9 @@ fn g3_no_way_leads_out_of_another_root() {
             // Nor does the application leave open anything of the host's.
             let after_su = host.run(&format!("su - alice -c '{line}'"));
             assert_eq!(after_su.ok(), "done", "{kinds}: {way}");
+            // And what root's own shell has left open, nsshell closes.
+            let left_open = host.run(&format!("su - alice -c '{line}' </ 8</srv 9</"));
+            assert_eq!(left_open.ok(), "done", "{kinds}: {way}");
         }
     }
     // The programs are sound: in a chroot each of the two classic ways leads out.
