@@ -240,7 +240,7 @@ pub(super) const CASES: &[Case] = &[
         "bind.propagation",
         "[profile.standard]\nbinds = [{ source = '/srv', propagation = 'private' }]",
         BOUND,
-        "mkdir /srv/m; chmod 1777 /srv; su alice -c 'touch /srv/up; timeout 9 sh -c \"until test -e /srv/done; do sleep 0.05; done\"; test -e /srv/m/x && echo shows || echo hidden' & timeout 9 sh -c 'until test -e /srv/up; do sleep 0.05; done'; mount -t tmpfs t /srv/m; touch /srv/m/x /srv/done; wait",
+        "mount --bind /srv /srv; mount --make-shared /srv; mkdir /srv/m; chmod 1777 /srv; su alice -c 'touch /srv/up; timeout 9 sh -c \"until test -e /srv/done; do sleep 0.05; done\"; test -e /srv/m/x && echo shows || echo hidden' & timeout 9 sh -c 'until test -e /srv/up; do sleep 0.05; done'; mount -t tmpfs t /srv/m; touch /srv/m/x /srv/done; wait",
         "hidden",
         "shows",
     ),
