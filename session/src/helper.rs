@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nsshell_config::{
-    Account, Login, NONE, Plan, Policy, SessionPlan, Spared, left_alone, resolve,
+    Account, Login, NONE, Plan, Policy, SessionPlan, Spared, is_systemd_user, left_alone, resolve,
 };
 
 use crate::accounts::{self, SystemHost};
@@ -77,6 +77,9 @@ fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), E
         .map_err(|errno| Error::system("no request from the PAM module", errno))?;
     let request = Request::decode(&message)?;
     let (login, account) = (login(&request), account(&request)?);
+    if request.verb == Verb::Account && never_refused(&login, &account) {
+        return Ok((Reply::Allowed, None));
+    }
     // Before the policy is read: the maker is a copy of us that the user may look into.
     let early = request.verb == Verb::Open && !left_alone(&login, &account);
     let maker = early.then(|| Maker::start(&account));
@@ -108,6 +111,13 @@ fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), E
         (Verb::Open, None) => Ok((unconfined(&plan.profile, String::new()), None)),
         (Verb::Open, Some(session)) => open_or_spare(&plan, session, name, maker, holder),
     }
+}
+
+/// Whether the account phase has nothing to ask the policy: it refuses accounts for their login
+/// shell, and managers. What else is wrong refuses the session; a login reads a policy of ten
+/// thousand rules once only.
+fn never_refused(login: &Login, account: &Account) -> bool {
+    login_shell::is_nsshell(account) && !is_systemd_user(&login.service)
 }
 
 /// Makes the session, and does with it, or with the failure, what the plan says.
