@@ -24,7 +24,51 @@ prepare() {
   mkdir -m 000 /tmp-inst
   service floor pam_floor.so
   mkdir -p -m 700 /run/nsshell
+  prepare_mounts
   rows=(none namespace $KINDS)
+}
+
+# More mounts of each kind that a profile can ask for by the dozen, for what one of them costs.
+more=40
+prepare_mounts() {
+  local kind n
+  mkdir -p /srv/from
+  for ((n = 0; n < more; n++)); do mkdir -p "/srv/at$n"; done
+  paths() { seq -s, -f "$1" 0 $((more - 1)); }
+  for kind in plain private binds read_only masked; do
+    service "mounts-$kind" "pam_nsshell.so config=/etc/nsshell-$kind.toml"
+    {
+      echo '[profile.standard]'
+      case $kind in
+        private) echo "private = [\"/tmp\", \"/var/tmp\", \"/dev/shm\", $(paths '"/srv/at%g"')]" ;;
+        binds) echo "binds = [$(paths '{ source = "/srv/from", target = "/srv/at%g" }')]" ;;
+        read_only | masked) echo "$kind = [$(paths '"/srv/at%g"')]" ;;
+      esac
+    } >"/etc/nsshell-$kind.toml"
+  done
+}
+
+mounts() {
+  local round kind
+  [[ $KINDS == *nsshell* ]] || return 0
+  for ((round = 0; round < ROUNDS; round++)); do
+    for kind in plain private binds read_only masked; do
+      measure "session-mounts-$kind" --per-process --count "$SESSIONS" "bench-mounts-$kind" alice /bin/true
+    done
+  done
+}
+
+# What one mount more costs, in microseconds.
+report_mounts() {
+  local kind plain all
+  [[ $KINDS == *nsshell* ]] || return 0
+  echo
+  line "one mount more, of $more" 'us' '' '' '' ''
+  plain=$(median session-mounts-plain sample 2)
+  for kind in private binds read_only masked; do
+    all=$(median "session-mounts-$kind" sample 2)
+    line "$kind" "$(awk -v a="$all" -v b="$plain" -v n="$more" 'BEGIN { printf "%.0f", (a - b) * 1000 / n }')" '' '' '' ''
+  done
 }
 
 # measure FILE ARGUMENT...: runs pamapp and appends its times to FILE; those of a run that failed
@@ -149,9 +193,11 @@ report() {
 
 prepare
 sessions
+mounts
 shells
 standalone
 report
+report_mounts
 if [ "$failures" -gt 0 ]; then
   echo
   echo "$failures measurements failed; the figures above are worth nothing. What was said:"
