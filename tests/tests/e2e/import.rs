@@ -1,6 +1,8 @@
 //! A configuration of pam_namespace and the policy that `nsctl import` makes of it give the same
 //! view: one host, where `su` has pam_namespace and `su-l` has the product.
 
+mod field;
+
 use nsshell_tests::{Host, root_or_skip};
 
 /// A service of a host as it is without either module, and one line more.
