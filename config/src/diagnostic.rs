@@ -81,6 +81,26 @@ impl fmt::Display for Excerpt {
     }
 }
 
+impl Diagnostic {
+    /// A warning about the beginning of another file than a policy's, with what to do.
+    #[must_use]
+    pub fn warning_of(file: &str, text: &str, message: &str, help: &str) -> Diagnostic {
+        let end = text.find('\n').unwrap_or(text.len());
+        let place = Place {
+            file: 0,
+            start: 0,
+            end: u32::try_from(end).unwrap_or(1),
+        };
+        Diagnostic {
+            severity: Severity::Warning,
+            at: Excerpt::new(&[Source::new(file, text.to_owned())], place),
+            message: message.to_owned(),
+            help: Some(help.to_owned()),
+            other: None,
+        }
+    }
+}
+
 impl Excerpt {
     fn new(sources: &[Source], place: Place) -> Excerpt {
         let nothing = Source::new("", String::new());

@@ -10,7 +10,7 @@ use nsshell_config::{
 
 use crate::cli::CheckArguments;
 use crate::error::Error;
-use crate::host;
+use crate::{host, stacks};
 
 /// Tells what is wrong with the policy, or that nothing is.
 pub(crate) fn run(
@@ -29,6 +29,7 @@ pub(crate) fn run(
     let everybody = host::inventory()?;
     let mut found = lint(&policy, &everybody);
     found.extend(host::range_faults(&everybody)?);
+    found.extend(stacks::faults(&policy, &everybody));
     let login = Login {
         service: arguments.service.clone(),
         ..Login::default()

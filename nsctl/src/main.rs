@@ -18,6 +18,7 @@ mod ls;
 mod mounts;
 mod ranges;
 mod schema;
+mod stacks;
 mod table;
 
 use std::io::{self, ErrorKind, Write};

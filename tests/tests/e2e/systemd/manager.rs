@@ -193,3 +193,35 @@ fn g9_the_system_s_manager_starts_nothing_for_a_session() {
         .ok();
     host.run("test -e /home/alice/by-way").ok();
 }
+
+#[test]
+fn g9_nsctl_check_warns_if_nobody_keeps_the_manager_away() {
+    root_or_skip!();
+    let without_line = "sed -i /pam_nsshell/d /etc/pam.d/systemd-user";
+    let warning = "/etc/pam.d/systemd-user";
+    let told = |host: &Host| host.run("nsctl check").complaint();
+    let host = builder().prepare(without_line).start();
+    let seen = told(&host);
+    let parts = [
+        warning,
+        "the systemd manager of alice is started outside",
+        "add `account required pam_nsshell.so`",
+        "1 warning",
+    ];
+    for part in parts {
+        assert!(seen.contains(part), "{part}: {seen}");
+    }
+    assert!(host.run("nsctl check").success());
+    let kept_away = [
+        confined(),
+        builder()
+            .prepare(without_line)
+            .file(DROP_IN, 0o644, &drop_in())
+            .start(),
+        builder().prepare(without_line).policy(ALLOWED).start(),
+    ];
+    for host in kept_away {
+        let seen = told(&host);
+        assert!(!seen.contains(warning), "{seen}");
+    }
+}
