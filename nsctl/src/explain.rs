@@ -70,7 +70,7 @@ fn why(explanation: &Explanation) -> Vec<Vec<String>> {
     rows.0
 }
 
-fn origin_cells(origin: &Origin) -> Vec<String> {
+pub(crate) fn origin_cells(origin: &Origin) -> Vec<String> {
     let place = |(file, line): &(String, usize)| format!("{file}:{line}");
     let mut from = origin.place.as_ref().map_or("(default)".to_owned(), place);
     if let Some(profile) = &origin.inherited {
@@ -92,30 +92,35 @@ fn json(explanation: &Explanation) -> Result<serde_json::Value, Error> {
             "why": missed.why,
         })
     });
-    let place = |(file, line): &(String, usize)| serde_json::json!({ "file": file, "line": line });
-    let origins = explanation.origins.iter().map(|origin| {
-        serde_json::json!({
-            "key": origin.key,
-            "place": origin.place.as_ref().map(place),
-            "inherited": origin.inherited,
-            "overridden": origin.overridden.iter().map(place).collect::<Vec<_>>(),
-        })
-    });
     Ok(serde_json::json!({
         "missed_before": explanation.missed_before,
         "missed": missed.collect::<Vec<_>>(),
         "chosen": explanation.chosen.as_ref().map(|(profile, rule)| {
             serde_json::json!({ "profile": profile, "file": rule.file, "line": rule.line })
         }),
-        "values": origins.collect::<Vec<_>>(),
+        "values": origins(explanation),
         "on_failure": explanation.on_failure,
         "plan": explanation.plan.as_ref().ok(),
         "refused": explanation.plan.as_ref().err().map(ToString::to_string),
     }))
 }
 
+/// Where each value is from, for programs.
+pub(crate) fn origins(explanation: &Explanation) -> Vec<serde_json::Value> {
+    let place = |(file, line): &(String, usize)| serde_json::json!({ "file": file, "line": line });
+    let origin = |origin: &Origin| {
+        serde_json::json!({
+            "key": origin.key,
+            "place": origin.place.as_ref().map(place),
+            "inherited": origin.inherited,
+            "overridden": origin.overridden.iter().map(place).collect::<Vec<_>>(),
+        })
+    };
+    explanation.origins.iter().map(origin).collect()
+}
+
 /// What is said about the plan: a name and a text, or further texts under the same name.
-fn rows(plan: &Plan, nsshell: &Path) -> Vec<Vec<String>> {
+pub(crate) fn rows(plan: &Plan, nsshell: &Path) -> Vec<Vec<String>> {
     let mut rows = Rows::default();
     let (account, login) = (&plan.account, &plan.login);
     rows.say(
@@ -168,10 +173,10 @@ fn rows(plan: &Plan, nsshell: &Path) -> Vec<Vec<String>> {
 }
 
 #[derive(Default)]
-struct Rows(Vec<Vec<String>>);
+pub(crate) struct Rows(pub(crate) Vec<Vec<String>>);
 
 impl Rows {
-    fn say(&mut self, name: &str, text: String) {
+    pub(crate) fn say(&mut self, name: &str, text: String) {
         self.0.push(vec![name.to_owned(), text]);
     }
 
@@ -220,7 +225,7 @@ impl Rows {
     }
 
     /// A table of its own in the second column.
-    fn table(&mut self, name: &str, rows: &[Vec<String>]) {
+    pub(crate) fn table(&mut self, name: &str, rows: &[Vec<String>]) {
         for (at, line) in table::columns(rows).into_iter().enumerate() {
             self.say(if at == 0 { name } else { "" }, line);
         }

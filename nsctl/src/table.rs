@@ -36,6 +36,23 @@ pub(crate) fn age(seconds: u64) -> String {
     }
 }
 
+/// A number of bytes in its largest unit, rounded up: `0K`, `512K`, `3.2M`, `41M`, `2.0G`.
+pub(crate) fn size(bytes: u64) -> String {
+    let mut tenths = bytes.div_ceil(1024).saturating_mul(10);
+    let mut units = ["K", "M", "G"].into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    while tenths >= 10_240
+        && let Some(next) = units.next()
+    {
+        (tenths, unit) = (tenths.div_ceil(1024), next);
+    }
+    match unit {
+        "K" => format!("{}K", tenths / 10),
+        _ if tenths < 100 => format!("{}.{}{unit}", tenths / 10, tenths % 10),
+        _ => format!("{}{unit}", tenths.div_ceil(10)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +70,24 @@ mod tests {
             ["A    NAME     X", "123  é", "     b\\u{1b}  y"]
         );
         assert_eq!(columns(&[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_size_is_told_in_its_largest_unit() {
+        const M: u64 = 1 << 20;
+        let cases = [
+            (0, "0K"),
+            (1, "1K"),
+            (1024 * 1023, "1023K"),
+            (M, "1.0M"),
+            (M + 1, "1.1M"),
+            (41 * M, "41M"),
+            (2048 * M, "2.0G"),
+        ];
+        for (bytes, want) in cases {
+            assert_eq!(size(bytes), want, "{bytes}");
+        }
+        assert!(size(u64::MAX).ends_with('G'));
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn prepare(start: &Start<'_>) -> Result<SignalFd, Error> {
     process::set_name(c"nsshell-init").map_err(cannot)?;
     Mask::all().set();
     let signals = SignalFd::new().map_err(cannot)?;
-    layer::build(start.plan, start.session)?;
+    layer::build(start.plan, start.session, &start.record.session)?;
     if start.session.has(Namespace::User) {
         layer::pin(receive_user_namespace(start)?)?;
     }

@@ -10,13 +10,13 @@ use nsshell_config::{Account, Mount, Namespace, Plan, SessionPlan};
 use crate::error::Error;
 use crate::sys::mount::{self, Programs};
 use crate::sys::{Errno, fd, process};
-use crate::{PLAN, STATE, USER_NAMESPACE};
+use crate::{NAME, PLAN, STATE, USER_NAMESPACE};
 
-/// Makes everything of the plan that needs no user namespace.
+/// Makes everything of the plan that needs no user namespace. `name`: the session's.
 ///
 /// # Errors
 /// A step fails; the namespaces die with init, so nothing has to be undone.
-pub fn build(plan: &Plan, session: &SessionPlan) -> Result<(), Error> {
+pub fn build(plan: &Plan, session: &SessionPlan, name: &str) -> Result<(), Error> {
     // Before the first mount, or it would show on the host.
     mount::receive_only()
         .map_err(|errno| Error::system("cannot cut the session's mounts off the host's", errno))?;
@@ -38,7 +38,7 @@ pub fn build(plan: &Plan, session: &SessionPlan) -> Result<(), Error> {
         })?;
     }
     build_own(plan, session, (plan.account.uid, plan.account.gid))?;
-    put_state(plan)
+    put_state(plan, name)
 }
 
 /// The part of [`build`] that an unprivileged user can do in namespaces of their own, too.
@@ -134,9 +134,9 @@ fn put_runtime_dir(account: &Account, (uid, gid): (u32, u32)) -> Result<(), Erro
     attach(&mount, &place, target)
 }
 
-/// The plan, for nsshell, on a small tmpfs that covers the host's records: root's, like what
+/// The plan, for nsshell, and the session's name, on a small tmpfs that covers the host's records: root's, like what
 /// it covers, and readable.
-fn put_state(plan: &Plan) -> Result<(), Error> {
+fn put_state(plan: &Plan, name: &str) -> Result<(), Error> {
     let target = Path::new(STATE);
     let text = serde_json::to_vec(plan)
         .map_err(|_| Error::Protocol("a plan that cannot be written down"))?;
@@ -145,6 +145,7 @@ fn put_state(plan: &Plan) -> Result<(), Error> {
     let cannot = |errno| Error::system("cannot write the plan into the session", errno);
     let in_state = |path: &'static str| path.rsplit('/').next().unwrap_or(path);
     mount::make_file(&mount, in_state(PLAN), 0o444, &text).map_err(cannot)?;
+    mount::make_file(&mount, in_state(NAME), 0o444, name.as_bytes()).map_err(cannot)?;
     if plan
         .session
         .as_ref()

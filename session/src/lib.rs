@@ -4,15 +4,20 @@
 //! - the PAM module uses [`caller`]: asks, enters, leaves;
 //! - `session-init` is [`helper`], and what it leaves behind is the session's [`init`];
 //! - `nsshell` uses [`enter`] inside a session and [`standalone`] where there is none;
-//! - `nsctl` reads [`policy`], [`accounts`] and [`record`].
+//! - `nsctl` reads [`policy`] and [`accounts`], finds sessions by [`live`] and who is in them by
+//!   [`processes`], how its namespaces hang together by [`family`], and enters them by [`visit`].
 #![deny(unsafe_code)]
 
 #[cfg(feature = "engine")]
 pub mod accounts;
 pub mod caller;
 #[cfg(feature = "engine")]
+pub mod copies;
+#[cfg(feature = "engine")]
 pub mod enter;
 mod error;
+#[cfg(feature = "engine")]
+pub mod family;
 #[cfg(feature = "engine")]
 pub mod helper;
 #[cfg(feature = "engine")]
@@ -22,9 +27,13 @@ pub mod inventory;
 #[cfg(feature = "engine")]
 pub mod layer;
 #[cfg(feature = "engine")]
+pub mod live;
+#[cfg(feature = "engine")]
 pub mod maps;
 #[cfg(feature = "engine")]
 pub mod policy;
+#[cfg(feature = "engine")]
+pub mod processes;
 #[cfg(feature = "engine")]
 pub mod program;
 pub mod protocol;
@@ -34,19 +43,30 @@ pub mod record;
 pub mod standalone;
 #[cfg(feature = "engine")]
 pub mod subordinate;
+#[cfg(feature = "engine")]
+pub mod sweep;
 pub mod sys;
 #[cfg(feature = "engine")]
 pub mod user_namespace;
+#[cfg(feature = "engine")]
+pub mod visit;
 
 pub use error::{Error, one_line};
 
-/// Our directory under /run: on the host root's alone, 0700, with the records; inside a
-/// session a tmpfs of its own that anybody there may read.
+/// Our directory under /run: on the host root's, 0711, with the records and the users' copies;
+/// inside a session a tmpfs of its own that anybody there may read.
 pub const STATE: &str = "/run/nsshell";
 
 /// The directory of session records on the host; root, 0700. A record's file name is the
 /// session's.
 pub const RECORDS: &str = "/run/nsshell/sessions";
+
+/// The directory of the copies of records that users may read: one directory a user, named by
+/// the uid, that only that user and root may list. A copy's file name is the session's.
+pub const COPIES: &str = "/run/nsshell/copies";
+
+/// Inside a session: its name.
+pub const NAME: &str = "/run/nsshell/session";
 
 /// Inside a session: its plan, as JSON.
 pub const PLAN: &str = "/run/nsshell/plan";

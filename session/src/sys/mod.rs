@@ -5,11 +5,16 @@
 //! is said by the caller, which turns the errno into an [`crate::Error`].
 #![allow(unsafe_code)]
 
+#[cfg(feature = "engine")]
+pub mod acl;
 pub mod caps;
 pub mod fd;
 pub mod mount;
 pub mod ns;
+pub mod pidfd;
 pub mod process;
+#[cfg(feature = "engine")]
+pub mod pty;
 pub mod signal;
 pub mod socket;
 pub mod spawn;
