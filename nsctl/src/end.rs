@@ -117,6 +117,9 @@ impl<'a> Asked<'a> {
         if ended && by_hand {
             ended = end_by_hand(self.found, started + self.grace, now);
         }
+        if ended && matches!(self.found.state, State::Listed) {
+            return self.finish_own(&name, started, out);
+        }
         let seconds = started.elapsed().as_secs_f32();
         match (ended, now) {
             (true, false) => writeln!(out, "{name} has ended, after {seconds:.1} s")?,
@@ -132,6 +135,44 @@ impl<'a> Asked<'a> {
         }
         out.flush()?;
         Ok(ended)
+    }
+}
+
+impl Asked<'_> {
+    /// Of a session of the caller's own: waits for what is root's, which ends it when it sees
+    /// that nobody is left. Within it, the caller is.
+    fn finish_own(
+        &self,
+        name: &str,
+        started: Instant,
+        out: &mut impl Write,
+    ) -> Result<bool, Error> {
+        let record = &self.found.record;
+        let is_listed = || {
+            host::sessions().is_ok_and(|all| {
+                let same = |one: &&Found| one.record.session == record.session;
+                all.iter()
+                    .find(same)
+                    .is_some_and(|one| session::why_dead(one).is_none())
+            })
+        };
+        // Its number is 1 only to who is in it.
+        let within = record.pid == 1;
+        let limit = Instant::now() + MORE;
+        while !within && is_listed() && Instant::now() < limit {
+            std::thread::sleep(LOOK);
+        }
+        let seconds = started.elapsed().as_secs_f32();
+        match (within, !within && is_listed()) {
+            (true, _) => writeln!(out, "{name} ends with this process; all others have ended")?,
+            (_, true) => writeln!(
+                out,
+                "every process of {name} has ended; it ends when its login does"
+            )?,
+            (_, false) => writeln!(out, "{name} has ended, after {seconds:.1} s")?,
+        }
+        out.flush()?;
+        Ok(true)
     }
 }
 

@@ -36,6 +36,7 @@ mod layer;
 mod local;
 mod machine;
 mod maps;
+mod nsctl;
 mod ranges;
 mod refused;
 mod remote;
