@@ -31,6 +31,12 @@ pub(crate) fn run(
     if sessions.is_empty() {
         writeln!(told, "there is no live session")?;
     }
+    for found in sessions.iter().filter(|found| is_within(found)) {
+        // Later there may be nobody left to tell.
+        let (name, user) = (&found.record.session, printable(&found.record.user));
+        writeln!(out, "ending session {name} of {user}, this process with it")?;
+        out.flush()?;
+    }
     // One of them may be the caller's own.
     host::outlive_the_terminal();
     let started = Instant::now();
@@ -71,6 +77,11 @@ fn chosen(arguments: &EndArguments) -> Result<Vec<Found>, Error> {
         }
     }
     Ok(live)
+}
+
+/// Whether the caller is in this session: its init has the number 1 to nobody else.
+fn is_within(found: &Found) -> bool {
+    found.record.pid == 1
 }
 
 /// A session that has been told to end.
@@ -156,8 +167,7 @@ impl Asked<'_> {
                     .is_some_and(|one| session::why_dead(one).is_none())
             })
         };
-        // Its number is 1 only to who is in it.
-        let within = record.pid == 1;
+        let within = is_within(self.found);
         let limit = Instant::now() + MORE;
         while !within && is_listed() && Instant::now() < limit {
             std::thread::sleep(LOOK);

@@ -27,7 +27,17 @@ pub enum Swept {
 pub fn sweep() -> Result<Vec<Swept>, Error> {
     let cannot = |path: &str| {
         let doing = format!("cannot clean up {path}");
-        move |errno| Error::system(doing.clone(), errno)
+        move |errno| {
+            let advice = match errno {
+                Errno::ACCESS => "only root may",
+                _ => "",
+            };
+            Error::System {
+                doing: doing.clone(),
+                errno,
+                advice: advice.to_owned(),
+            }
+        }
     };
     let mut swept = Vec::new();
     let directory = match open_directory(Path::new(RECORDS)) {

@@ -40,7 +40,7 @@ fn a_session_ends_in_good_order_and_others_go_on() {
     let before = host.census();
     let mut alice = host.session("alice");
     alice
-        .ask("setsid -f sh -c 'trap \"echo asked > ~/asked; exit\" TERM; touch ~/ready; while :; do sleep 0.1; done' >/dev/null 2>&1")
+        .ask("setsid -f sh -c 'trap \"\" HUP; trap \"echo asked > ~/asked; exit\" TERM; touch ~/ready; while :; do sleep 0.1; done' >/dev/null 2>&1")
         .ok();
     wait_for("the process", || alice.ask("test -e ~/ready").success());
     let mut bob = login_with_sleep(&host, "bob");

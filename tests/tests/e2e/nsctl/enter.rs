@@ -143,20 +143,27 @@ fn a_visit_on_a_terminal_has_one_of_its_own_with_size_and_job_control() {
     assert_eq!(screen.ask("stty size"), "24 80");
     screen.resize(50, 132);
     wait_for("the new size", || screen.ask("stty size") == "50 132");
+    // What is typed before the program runs is the shell's.
+    let foreground = |number: &str| {
+        let line = format!("ps -e -o stat=,args= | grep -q '^S+ *sleep {number}$'");
+        wait_for("the program", || host.run(&line).success());
+    };
     // ^C reaches the program and nobody else
     screen.line("echo be''gin; sleep 1000");
     screen.expect("begin\r\n");
+    foreground("1000");
     screen.send("\u{3}");
     screen.prompt();
     assert_eq!(screen.ask("echo $?"), "130");
     // ^Z stops it, and it goes on
     screen.line("echo be''gin; sleep 1001");
     screen.expect("begin\r\n");
+    foreground("1001");
     screen.send("\u{1a}");
     screen.expect("Stopped");
     assert!(screen.ask("jobs").contains("sleep 1001"));
     screen.line("fg");
-    screen.expect("sleep 1001");
+    foreground("1001");
     screen.send("\u{3}");
     screen.prompt();
     // much at once comes through
@@ -174,7 +181,7 @@ fn a_terminal_of_the_administrator_is_never_given_to_the_session() {
     let host = Host::confined();
     let _alice = host.session("alice");
     let name = name_of(&host, "alice");
-    let probe = "for fd in 0 1 2; do test -t $fd && echo $fd:$(readlink /proc/self/fd/$fd); done; (: </dev/tty) 2>/dev/null && echo controls; echo done";
+    let probe = "for fd in 0 1 2; do test -t $fd && echo $fd:$(readlink /proc/$$/fd/$fd); done; (: </dev/tty) 2>/dev/null && echo controls; echo done";
     // Standard output and error are root's terminal here; no program of alice's sees it.
     let mut screen = host.pty(&format!(
         "nsctl enter {name} -- sh -c '{probe}' </dev/null; sleep 1000"

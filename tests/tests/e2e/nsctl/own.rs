@@ -127,26 +127,28 @@ fn from_within_a_user_sees_shows_and_ends_the_session_that_they_are_in() {
     let mut alice = login_with_sleep(&host, "alice");
     let _bob = host.session("bob");
     let name = name_of(&host, "alice");
-    assert_eq!(alice.ask("nsctl ls --names").ok().trim(), name);
-    let json = alice.ask("nsctl ls --json").ok();
+    assert_eq!(alice.ask("/usr/sbin/nsctl ls --names").ok().trim(), name);
+    let json = alice.ask("/usr/sbin/nsctl ls --json").ok();
     let seen: Vec<super::Listed> = serde_json::from_str(&json).unwrap();
     assert_eq!((seen.len(), seen[0].pid), (1, 1), "{json}");
     assert_eq!(
         (seen[0].user.as_str(), seen[0].service.as_str()),
         ("alice", "sshd")
     );
-    let shown = alice.ask(&format!("nsctl show {name}")).ok();
+    let shown = alice.ask(&format!("/usr/sbin/nsctl show {name}")).ok();
     for part in ["sleep", "built-in policy:", "real shell", "mounts"] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     // From the user layer and from the host layer alike.
-    let host_layer = format!("nsctl enter {name} --layer host -- nsctl ls --names");
+    let host_layer = format!("nsctl enter {name} --layer host -- /usr/sbin/nsctl ls --names");
     assert_eq!(host.run(&host_layer).ok(), name);
     let mut screen = host.ssh_pty("alice", "");
     screen.prompt();
-    let names = screen.ask("nsctl ls --names");
-    screen.line(&format!("nsctl end {names}"));
-    screen.expect("ends with this process; all others have ended");
+    let names = screen.ask("/usr/sbin/nsctl ls --names");
+    screen.line(&format!("/usr/sbin/nsctl end {names}"));
+    screen.expect(&format!(
+        "ending session {names} of alice, this process with it"
+    ));
     let _ = screen.wait();
     wait_for("the end", || {
         listed(&host).iter().all(|one| one.session != names)
