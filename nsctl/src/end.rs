@@ -174,7 +174,7 @@ impl Asked<'_> {
         }
         let seconds = started.elapsed().as_secs_f32();
         match (within, !within && is_listed()) {
-            (true, _) => writeln!(out, "{name} ends with this process; all others have ended")?,
+            (true, _) => writeln!(out, "every other process of {name} has ended")?,
             (_, true) => writeln!(
                 out,
                 "every process of {name} has ended; it ends when its login does"

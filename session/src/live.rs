@@ -60,7 +60,13 @@ pub fn list() -> Result<Vec<Found>, Error> {
         Err(errno) => return Err(cannot(errno)),
     };
     found.sort_by(|a, b| {
-        let key = |one: &Found| (one.record.started, one.record.session.clone());
+        let key = |one: &Found| {
+            (
+                one.record.started,
+                one.record.start,
+                one.record.session.clone(),
+            )
+        };
         key(a).cmp(&key(b))
     });
     Ok(found)
