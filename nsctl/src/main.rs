@@ -16,6 +16,7 @@ mod explain;
 mod gc;
 mod host;
 mod import;
+mod import_files;
 mod logs;
 mod ls;
 mod ranges;
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
             Some(file) => diff::run(file, arguments, &mut out),
             None => explain::run(arguments, &mut out),
         },
-        Command::Import(arguments) => import::run(arguments, &mut out, &mut told),
+        Command::Import(arguments) => import_files::run(arguments, &mut out, &mut told),
         Command::Ls(arguments) => ls::run(arguments, &mut out, &mut told),
         Command::Show(arguments) => show::run(arguments, &mut out),
         Command::Tree(arguments) => tree::run(arguments, &mut out),

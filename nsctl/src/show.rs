@@ -71,7 +71,11 @@ fn rows(
     rows.say("memory", table::size(memory));
     rows.table("processes", &process_cells(processes));
     match plan {
-        Some(plan) => rows.0.extend(explain::rows(plan, &host::nsshell())),
+        Some(plan) => rows.0.extend(explain::rows(
+            plan,
+            &host::nsshell(),
+            host::judge(plan).is_ok(),
+        )),
         None => {
             rows.say("user", format!("{} (uid {})", record.user, record.uid));
             rows.say("login", login(found));

@@ -4,7 +4,7 @@
 //! - the PAM module uses [`caller`]: asks, enters, leaves;
 //! - `session-init` is [`helper`], and what it leaves behind is the session's [`init`];
 //! - `nsshell` uses [`enter`] inside a session and [`standalone`] where there is none;
-//! - `nsctl` reads [`policy`] and [`accounts`], finds sessions by [`live`] and who is in them by
+//! - `nsctl` reads [`policy`], [`accounts`] and [`login_shell`], finds sessions by [`live`] and who is in them by
 //!   [`processes`], how its namespaces hang together by [`family`], and enters them by [`visit`].
 #![deny(unsafe_code)]
 
@@ -28,6 +28,8 @@ pub mod inventory;
 pub mod layer;
 #[cfg(feature = "engine")]
 pub mod live;
+#[cfg(feature = "engine")]
+pub mod login_shell;
 #[cfg(feature = "engine")]
 pub mod maps;
 #[cfg(feature = "engine")]
