@@ -130,7 +130,7 @@ fn ls_lists_every_session_with_what_it_has() {
         .lines()
         .map(|l| l.split_whitespace().collect())
         .collect();
-    let head = "SESSION USER SERVICE TTY PROFILE AGE LOGINS PROCS MEMORY PID NAMESPACES";
+    let head = "SESSION USER SERVICE TTY PROFILE AGE LOGINS PROCS MEMORY PID NAMESPACES FILES";
     assert_eq!(lines[0].join(" "), head);
     assert_eq!(lines.len(), 3, "{text}");
     assert_eq!(
@@ -138,7 +138,7 @@ fn ls_lists_every_session_with_what_it_has() {
         [&alice.session, "alice", "sshd", "ssh", "standard"]
     );
     assert_eq!(
-        lines[1][9..],
+        lines[1][9..11],
         [&alice.pid.to_string(), "mount,ipc,pid,user,uts,cgroup"]
     );
     let names = format!("{}\n{}", alice.session, bob.session);
