@@ -1,14 +1,16 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-/// Check the policy of nsshell, explain what a login gets, list live sessions
+/// Check the policy of nsshell, explain what a login gets; list, enter and end sessions
 #[derive(Debug, Parser)]
 #[command(name = "nsctl", version, propagate_version = true)]
 #[command(
-    after_help = "Exit status: 0 done, 1 errors found or failed, 2 wrong use.\n\
+    after_help = "Exit status: 0 done, 1 errors found or failed, 2 wrong use; of `enter`: the\n\
+                  command's, 125 if the session cannot be entered.\n\
                   Files: /etc/nsshell/conf.d/*.toml, /etc/nsshell/nsshell.toml,\n\
                   /usr/lib/nsshell/*.toml: the policy, the strongest first."
 )]
@@ -25,8 +27,20 @@ pub(crate) enum Command {
     Explain(ExplainArguments),
     /// Turn the configuration of pam_namespace into a policy, on standard output
     Import(ImportArguments),
-    /// List live sessions (root only)
+    /// List live sessions; for users their own
     Ls(LsArguments),
+    /// Show everything about a session
+    Show(ShowArguments),
+    /// Show the namespaces of sessions, how they own each other and who is in them (root only)
+    Tree(TreeArguments),
+    /// Run a command, or the user's shell, in a session (root only)
+    Enter(EnterArguments),
+    /// End sessions; users their own
+    End(EndArguments),
+    /// Remove what dead sessions have left behind (root only)
+    Gc,
+    /// Print what the log has about a session
+    Logs(LogsArguments),
     /// List subordinate uids and gids, find overlaps, give some to who has none
     Ranges(RangesArguments),
     /// Print the JSON Schema of the policy, for editors
@@ -90,9 +104,76 @@ pub(crate) struct ImportArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct LsArguments {
-    /// Print the sessions' records
+    /// Print as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print only the names, a line each
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) names: bool,
+    /// Print again every two seconds, until interrupted; as JSON a line each time
+    #[arg(long, conflicts_with = "names")]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// Name of the session, or its beginning
+    pub(crate) session: String,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TreeArguments {
+    /// Name of the session, or its beginning [default: all sessions]
+    pub(crate) session: Option<String>,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnterArguments {
+    /// Name of the session, or its beginning
+    pub(crate) session: String,
+    /// How far: where the login starts, or where the user's shell is [default: user, where the
+    /// session has a user namespace]
+    #[arg(long)]
+    pub(crate) layer: Option<Layer>,
+    /// What to run there [default: the user's shell]
+    #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// The layers of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Layer {
+    Host,
+    User,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EndArguments {
+    /// Names of sessions, or their beginnings
+    #[arg(value_name = "SESSION", required_unless_present_any = ["user", "all"])]
+    pub(crate) sessions: Vec<String>,
+    /// All sessions of this user
+    #[arg(long, value_name = "USER", conflicts_with_all = ["sessions", "all"],
+          value_hint = ValueHint::Username)]
+    pub(crate) user: Option<String>,
+    /// All sessions
+    #[arg(long, conflicts_with = "sessions")]
+    pub(crate) all: bool,
+    /// At once, by SIGKILL, without asking the processes to end
+    #[arg(long)]
+    pub(crate) now: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArguments {
+    /// Name of the session, or its beginning; one that has ended by its whole name
+    pub(crate) session: String,
 }
 
 #[derive(Debug, Args)]

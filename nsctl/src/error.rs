@@ -26,6 +26,16 @@ pub(crate) enum Error {
     RangesUnclear(IdKind),
     /// there are not enough subordinate ids left for one more user
     NoRangeFree(IdKind, Limits),
+    /// no session has a name that begins so
+    NoSession(String),
+    /// several live sessions have: their names
+    Ambiguous(String, Vec<String>),
+    /// the session does not live: its name and why
+    DeadSession(String, String),
+    /// a user, by name, who has no session
+    NothingToEnd(String),
+    /// the log has no line about a session: its name, where was looked, and what could not be read
+    NoLog(String, Vec<String>),
     /// what was found wrong, which is told already
     Told,
     /// a value that JSON cannot hold
@@ -94,6 +104,35 @@ impl fmt::Display for Error {
                     limits.count, limits.first, limits.last
                 )
             }
+            Error::NoSession(name) => write!(
+                f,
+                "no session has a name that begins with \"{}\"; `nsctl ls` lists those that you \
+                 may see",
+                printable(name)
+            ),
+            Error::Ambiguous(name, found) => write!(
+                f,
+                "\"{}\" is the beginning of {} sessions, {}; type more of the name",
+                printable(name),
+                found.len(),
+                found.join(", ")
+            ),
+            Error::DeadSession(name, why) => write!(
+                f,
+                "session {} is dead: {why}; `nsctl gc` removes what it has left",
+                printable(name)
+            ),
+            Error::NothingToEnd(user) => write!(
+                f,
+                "{} has no live session; `nsctl ls` lists whose there are",
+                printable(user)
+            ),
+            Error::NoLog(name, looked) => write!(
+                f,
+                "no line about session {} was found: {}; root can read every log",
+                printable(name),
+                looked.join(", ")
+            ),
             Error::Told => f.write_str("errors were found"),
             Error::Output(error) => write!(f, "cannot write the result: {error}"),
             Error::Json(error) => write!(f, "cannot write the result as JSON: {error}"),

@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<
         true => usize::MAX,
         false => SHOWN,
     };
-    let explanation = host::explained(arguments.config.as_deref(), user, &login, most)?;
+    let explanation = host::explained(arguments.config.as_deref(), user, &login, most, None)?;
     let shell = match &explanation.plan {
         Ok(plan) => host::judge(plan),
         Err(_) => Ok(()),
@@ -77,7 +77,7 @@ fn why(explanation: &Explanation) -> Vec<Vec<String>> {
     rows.0
 }
 
-fn origin_cells(origin: &Origin) -> Vec<String> {
+pub(crate) fn origin_cells(origin: &Origin) -> Vec<String> {
     let place = |(file, line): &(String, usize)| format!("{file}:{line}");
     let mut from = origin.place.as_ref().map_or("(default)".to_owned(), place);
     if let Some(profile) = &origin.inherited {
@@ -102,15 +102,6 @@ fn json(
             "why": missed.why,
         })
     });
-    let place = |(file, line): &(String, usize)| serde_json::json!({ "file": file, "line": line });
-    let origins = explanation.origins.iter().map(|origin| {
-        serde_json::json!({
-            "key": origin.key,
-            "place": origin.place.as_ref().map(place),
-            "inherited": origin.inherited,
-            "overridden": origin.overridden.iter().map(place).collect::<Vec<_>>(),
-        })
-    });
     let (refused, spared) = match (&explanation.plan, shell) {
         (Err(error), _) => (Some(error.to_string()), explanation.spared),
         (Ok(plan), shell) => (shell.map(ToString::to_string), plan.spared()),
@@ -123,7 +114,7 @@ fn json(
         "chosen": explanation.chosen.as_ref().map(|(profile, rule)| {
             serde_json::json!({ "profile": profile, "file": rule.file, "line": rule.line })
         }),
-        "values": origins.collect::<Vec<_>>(),
+        "values": origins(explanation),
         "on_failure": explanation.on_failure,
         "plan": explanation.plan.as_ref().ok(),
         "refused": refused,
@@ -131,9 +122,23 @@ fn json(
     }))
 }
 
+/// Where each value is from, for programs.
+pub(crate) fn origins(explanation: &Explanation) -> Vec<serde_json::Value> {
+    let place = |(file, line): &(String, usize)| serde_json::json!({ "file": file, "line": line });
+    let origin = |origin: &Origin| {
+        serde_json::json!({
+            "key": origin.key,
+            "place": origin.place.as_ref().map(place),
+            "inherited": origin.inherited,
+            "overridden": origin.overridden.iter().map(place).collect::<Vec<_>>(),
+        })
+    };
+    explanation.origins.iter().map(origin).collect()
+}
+
 /// What is said about the plan: a name and a text, or further texts under the same name.
 /// `fits`: the login shell of the account can enter what is planned.
-fn rows(plan: &Plan, nsshell: &Path, fits: bool) -> Vec<Vec<String>> {
+pub(crate) fn rows(plan: &Plan, nsshell: &Path, fits: bool) -> Vec<Vec<String>> {
     let mut rows = Rows::default();
     let (account, login) = (&plan.account, &plan.login);
     rows.say(
@@ -197,10 +202,10 @@ fn rows(plan: &Plan, nsshell: &Path, fits: bool) -> Vec<Vec<String>> {
 }
 
 #[derive(Default)]
-struct Rows(Vec<Vec<String>>);
+pub(crate) struct Rows(pub(crate) Vec<Vec<String>>);
 
 impl Rows {
-    fn say(&mut self, name: &str, text: String) {
+    pub(crate) fn say(&mut self, name: &str, text: String) {
         self.0.push(vec![name.to_owned(), text]);
     }
 
@@ -257,7 +262,7 @@ impl Rows {
     }
 
     /// A table of its own in the second column.
-    fn table(&mut self, name: &str, rows: &[Vec<String>]) {
+    pub(crate) fn table(&mut self, name: &str, rows: &[Vec<String>]) {
         for (at, line) in table::columns(rows).into_iter().enumerate() {
             self.say(if at == 0 { name } else { "" }, line);
         }

@@ -6,11 +6,17 @@ use nsshell_config::subordinate::{Book, People};
 use nsshell_config::{Account, Diagnostic, Explanation, IdKind, Login, Plan, Policy, explain};
 use nsshell_session::accounts::{self, SystemHost};
 use nsshell_session::inventory::Inventory;
+use nsshell_session::processes::Processes;
 use nsshell_session::subordinate::{self, Origin};
-use nsshell_session::{NSSHELL, login_shell, policy, record};
+use nsshell_session::sweep::{self, Swept};
+use nsshell_session::visit::{self, Layer};
+use nsshell_session::{NSSHELL, family, live, login_shell, policy, sys};
 
 use crate::error::Error;
 
+pub(crate) use nsshell_session::family::Node;
+pub(crate) use nsshell_session::live::{Found, State};
+pub(crate) use nsshell_session::processes::{Process, name};
 pub(crate) use nsshell_session::record::Record;
 pub(crate) use nsshell_session::usage::Usage;
 
@@ -22,16 +28,19 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Policy, Error> {
     Ok(policy::load(file)?)
 }
 
-/// Everything about a login, by the very code that a login runs.
+/// Everything about a login, by the very code that a login runs. `session`: the name of the
+/// session that it has made, if it has made one.
 pub(crate) fn explained(
     config: Option<&Path>,
     user: &str,
     login: &Login,
     most: usize,
+    session: Option<&str>,
 ) -> Result<Explanation, Error> {
     let account = accounts::by_name(user)?;
     let policy = load(config)?;
-    let explanation = explain(&policy, login, &account, &SystemHost::new(), most);
+    let host = session.map_or_else(SystemHost::new, SystemHost::making);
+    let explanation = explain(&policy, login, &account, &host, most);
     // This process ends soon: taking ten thousand rules apart would be the slowest of the rest.
     std::mem::forget(policy);
     Ok(explanation)
@@ -57,9 +66,49 @@ pub(crate) fn nsshell() -> PathBuf {
     NSSHELL.into()
 }
 
-/// Live sessions, oldest first.
-pub(crate) fn sessions() -> Result<Vec<Record>, Error> {
-    Ok(record::live()?)
+/// Every session that the caller may know of, oldest first, with those that are dead.
+pub(crate) fn sessions() -> Result<Vec<Found>, Error> {
+    Ok(live::list()?)
+}
+
+/// Everybody whom the caller may look into.
+pub(crate) fn processes() -> Processes {
+    Processes::look()
+}
+
+/// The namespaces of a session's processes.
+pub(crate) fn family(session: &Found, processes: &[&Process]) -> Result<Vec<Node>, Error> {
+    Ok(family::of(session, processes)?)
+}
+
+/// The user namespace that this program is in.
+pub(crate) fn own_user_namespace() -> Option<u64> {
+    let own = sys::ns::own_user_namespace().ok()?;
+    Some(own.inode())
+}
+
+/// Runs a command in a session; its exit status, as a shell has it.
+pub(crate) fn visit(
+    session: &Found,
+    layer: Option<crate::cli::Layer>,
+    command: &[std::ffi::OsString],
+) -> Result<u8, Error> {
+    let layer = layer.map(|layer| match layer {
+        crate::cli::Layer::Host => Layer::Host,
+        crate::cli::Layer::User => Layer::User,
+    });
+    let ended = visit::run(session, layer, command)?;
+    Ok(u8::try_from(ended.shell_status()).unwrap_or(u8::MAX))
+}
+
+/// Removes what dead sessions have left.
+pub(crate) fn sweep() -> Result<Vec<Swept>, Error> {
+    Ok(sweep::sweep()?)
+}
+
+/// What follows is not ended by the end of the terminal.
+pub(crate) fn outlive_the_terminal() {
+    sys::signal::ignore(sys::signal::HANG_UP);
 }
 
 /// What a session has written to where it will be gone; none if that cannot be seen.

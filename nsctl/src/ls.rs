@@ -1,41 +1,111 @@
 //! `nsctl ls`: live sessions.
 
-use std::io::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use serde::Serialize;
 
 use crate::cli::LsArguments;
 use crate::error::Error;
 use crate::host::{self, Record, Usage};
-use crate::table;
+use crate::{session, table};
 
-/// A session with what it has written to where it will be gone.
-#[derive(serde::Serialize)]
+/// How often a list that is watched is made again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// One session of the list.
+#[derive(Debug, Clone, Serialize)]
 struct Row {
     #[serde(flatten)]
     record: Record,
-    /// null if it cannot be seen
+    /// seconds since it was opened
+    age: u64,
+    /// how many logins share it
+    logins: usize,
+    /// how many processes are in it, as far as the caller may look
+    processes: usize,
+    /// their anonymous memory, in bytes
+    memory: u64,
+    /// what it has written to where it will be gone; null if it cannot be seen
     files: Option<Usage>,
 }
 
 /// Prints the live sessions, oldest first.
-pub(crate) fn run(arguments: &LsArguments, out: &mut impl Write) -> Result<(), Error> {
-    let sessions: Vec<Row> = host::sessions()?
-        .into_iter()
-        .map(|record| Row {
-            files: host::usage(&record),
-            record,
-        })
-        .collect();
-    if arguments.json {
-        serde_json::to_writer_pretty(&mut *out, &sessions).map_err(crate::error::json)?;
-        writeln!(out)?;
+pub(crate) fn run(
+    arguments: &LsArguments,
+    out: &mut impl Write,
+    told: &mut impl Write,
+) -> Result<(), Error> {
+    if arguments.names {
+        for found in host::sessions()? {
+            if session::why_dead(&found).is_none() {
+                writeln!(out, "{}", found.record.session)?;
+            }
+        }
         return Ok(());
     }
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
-    for line in table::columns(&rows(&sessions, now)) {
-        writeln!(out, "{line}")?;
+    loop {
+        let (rows, dead) = look()?;
+        match (arguments.json, arguments.watch) {
+            (true, false) => serde_json::to_writer_pretty(&mut *out, &rows),
+            (true, true) => serde_json::to_writer(&mut *out, &rows),
+            (false, _) => Ok(()),
+        }
+        .map_err(crate::error::json)?;
+        if arguments.json {
+            writeln!(out)?;
+        } else {
+            if arguments.watch && std::io::stdout().is_terminal() {
+                // home, and clear what follows
+                write!(out, "\x1b[H\x1b[J")?;
+            }
+            for line in table::columns(&cells(&rows)) {
+                writeln!(out, "{line}")?;
+            }
+        }
+        out.flush()?;
+        if !arguments.watch {
+            return tell(dead, told);
+        }
+        std::thread::sleep(AGAIN);
+    }
+}
+
+/// The live sessions, and how many dead ones have left something.
+fn look() -> Result<(Vec<Row>, usize), Error> {
+    let all = host::sessions()?;
+    let processes = host::processes();
+    let count = all.len();
+    let live = all
+        .into_iter()
+        .filter(|one| session::why_dead(one).is_none());
+    let row = |found: host::Found| {
+        let inside = processes.of(&found.record);
+        Row {
+            age: session::age(&found),
+            logins: 1,
+            processes: inside.len(),
+            memory: inside.iter().map(|process| process.memory).sum(),
+            files: host::usage(&found.record),
+            record: found.record,
+        }
+    };
+    let rows: Vec<_> = live.map(row).collect();
+    let dead = count - rows.len();
+    Ok((rows, dead))
+}
+
+fn tell(dead: usize, told: &mut impl Write) -> Result<(), Error> {
+    match dead {
+        0 => {}
+        1 => writeln!(
+            told,
+            "1 dead session has left a record; `nsctl gc` removes it"
+        )?,
+        many => writeln!(
+            told,
+            "{many} dead sessions have left records; `nsctl gc` removes them"
+        )?,
     }
     Ok(())
 }
@@ -58,28 +128,42 @@ fn files(usage: Option<&Usage>) -> String {
     }
 }
 
-fn rows(sessions: &[Row], now: u64) -> Vec<Vec<String>> {
+fn cells(rows: &[Row]) -> Vec<Vec<String>> {
     let head = [
-        "SESSION", "USER", "SERVICE", "TTY", "PROFILE", "AGE", "PID", "FILES",
+        "SESSION",
+        "USER",
+        "SERVICE",
+        "TTY",
+        "PROFILE",
+        "AGE",
+        "LOGINS",
+        "PROCS",
+        "MEMORY",
+        "PID",
+        "NAMESPACES",
+        "FILES",
     ];
-    let row = |Row {
-                   record,
-                   files: usage,
-               }: &Row| {
+    let cells = |row: &Row| {
+        let record = &row.record;
+        let made = record.own_namespaces();
+        let kinds: Vec<_> = made.keys().map(|kind| host::name(*kind)).collect();
         vec![
             record.session.clone(),
             record.user.clone(),
             record.service.clone(),
             record.tty.clone().unwrap_or_else(|| "-".to_owned()),
             record.profile.clone(),
-            // a clock that was set back makes nobody older than 0
-            table::age(now.saturating_sub(record.started)),
+            table::age(row.age),
+            row.logins.to_string(),
+            row.processes.to_string(),
+            table::size(row.memory),
             record.pid.to_string(),
-            files(usage.as_ref()),
+            kinds.join(","),
+            files(row.files.as_ref()),
         ]
     };
     std::iter::once(head.map(str::to_owned).to_vec())
-        .chain(sessions.iter().map(row))
+        .chain(rows.iter().map(cells))
         .collect()
 }
 
@@ -89,6 +173,9 @@ mod tests {
 
     #[test]
     fn a_session_is_one_line_whatever_its_terminal_is_called() {
+        let namespaces = ["mnt", "pid", "net"]
+            .map(|link| (link.to_owned(), 7))
+            .into();
         let record = Record {
             session: "k3".to_owned(),
             user: "alice".to_owned(),
@@ -99,10 +186,14 @@ mod tests {
             profile: "standard".to_owned(),
             pid: 4711,
             started: 1000,
+            start: 99,
+            namespaces,
+            kinds: 0x2002_0000,
+            user_namespace: Some(8),
+            ..Record::default()
         };
         let evil = Record {
             tty: Some("a\nb".to_owned()),
-            started: 9999,
             ..record.clone()
         };
         let usage = |limit, on_disk: &[&str]| Usage {
@@ -110,18 +201,25 @@ mod tests {
             limit,
             on_disk: on_disk.iter().map(|path| path.into()).collect(),
         };
-        let row = |record, files| Row { record, files };
-        let sessions = [
-            row(record.clone(), None),
-            row(evil, Some(usage(Some(67_108_864), &[]))),
-            row(record, Some(usage(None, &["/srv/k3"]))),
-        ];
+        let row = |record, age, files| Row {
+            record,
+            age,
+            logins: 1,
+            processes: 3,
+            memory: 5 << 20,
+            files,
+        };
         let want = [
-            "SESSION  USER   SERVICE  TTY   PROFILE   AGE  PID   FILES",
-            "k3       alice  sshd     -     standard  2m   4711  -",
-            "k3       alice  sshd     a\\nb  standard  0s   4711  1.3M/64M",
-            "k3       alice  sshd     -     standard  2m   4711  1.3M+disk",
+            "SESSION  USER   SERVICE  TTY   PROFILE   AGE  LOGINS  PROCS  MEMORY  PID   NAMESPACES      FILES",
+            "k3       alice  sshd     -     standard  2m   1       3      5M      4711  mount,pid,user  -",
+            "k3       alice  sshd     a\\nb  standard  0s   1       3      5M      4711  mount,pid,user  1.3M/64M",
+            "k3       alice  sshd     -     standard  2m   1       3      5M      4711  mount,pid,user  1.3M+disk",
         ];
-        assert_eq!(table::columns(&rows(&sessions, 1120)), want);
+        let rows = [
+            row(record.clone(), 120, None),
+            row(evil, 0, Some(usage(Some(67_108_864), &[]))),
+            row(record, 120, Some(usage(None, &["/srv/k3"]))),
+        ];
+        assert_eq!(table::columns(&cells(&rows)), want);
     }
 }

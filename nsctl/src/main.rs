@@ -1,25 +1,32 @@
-//! `nsctl`: the administrator's tool. It checks the policy, explains what a login would get
-//! and lists the sessions that live, with the very code that a login runs.
+//! `nsctl`: the administrator's tool. It checks the policy and explains what a login would get,
+//! with the very code that a login runs; it lists, shows, enters and ends sessions.
 //!
 //! Results go to standard output, everything for people to standard error. Exit status: 0
-//! done, 1 errors found or failed, 2 wrong use.
+//! done, 1 errors found or failed, 2 wrong use; of `enter` that of the command, or 125.
 #![forbid(unsafe_code)]
 
 mod check;
 mod cli;
 mod completions;
 mod diff;
+mod end;
+mod enter;
 mod error;
 mod explain;
+mod gc;
 mod host;
 mod import;
 mod import_files;
+mod logs;
 mod ls;
 mod mounts;
 mod ranges;
 mod schema;
+mod session;
+mod show;
 mod stacks;
 mod table;
+mod tree;
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -41,7 +48,19 @@ fn main() -> ExitCode {
             None => explain::run(arguments, &mut out),
         },
         Command::Import(arguments) => import_files::run(arguments, &mut out, &mut told),
-        Command::Ls(arguments) => ls::run(arguments, &mut out),
+        Command::Ls(arguments) => ls::run(arguments, &mut out, &mut told),
+        Command::Show(arguments) => show::run(arguments, &mut out),
+        Command::Tree(arguments) => tree::run(arguments, &mut out),
+        Command::Enter(arguments) => match enter::run(arguments) {
+            Ok(status) => return ExitCode::from(status),
+            Err(error) => {
+                let _ = writeln!(told, "{}", error::report(&error));
+                return ExitCode::from(enter::NOT_ENTERED);
+            }
+        },
+        Command::End(arguments) => end::run(arguments, &mut out, &mut told),
+        Command::Gc => gc::run(&mut out, &mut told),
+        Command::Logs(arguments) => logs::run(arguments, &mut out),
         Command::Ranges(arguments) => ranges::run(arguments, &mut out, &mut told),
         Command::Schema => schema::run(&mut out),
         Command::Completions(arguments) => completions::run(arguments, &mut out),

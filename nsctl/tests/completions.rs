@@ -73,15 +73,18 @@ fn each_shell_that_is_there_accepts_its_completions() {
     assert!(accepted.contains(&"bash"), "{accepted:?}");
 }
 
-#[test]
-fn bash_completes_a_command_and_a_flag() {
+/// What bash offers for the last of these words. `function`: the one to be called.
+fn complete(function: &str, words: &[&str]) -> String {
     let script = nsctl(&["completions", "bash"]);
+    // Two sessions, to whoever asks for them.
+    let script =
+        format!("{script}\nnsctl() {{ [ \"$*\" = 'ls --names' ] && printf 'abc\\nxyz\\n'; }}");
     let complete = |words: &[&str]| {
         let quoted: Vec<_> = words.iter().map(|word| format!("'{word}'")).collect();
         let last = words.len() - 1;
         let program = format!(
             "{script}\nCOMP_WORDS=({}); COMP_CWORD={last}; \
-             _nsctl nsctl '{}' '{}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+             {function} nsctl '{}' '{}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
             quoted.join(" "),
             words[last],
             words[last - 1]
@@ -94,7 +97,30 @@ fn bash_completes_a_command_and_a_flag() {
         assert!(output.status.success(), "{told}");
         String::from_utf8(output.stdout).unwrap()
     };
-    assert_eq!(complete(&["nsctl", "ran"]), "ranges\n");
-    assert_eq!(complete(&["nsctl", "ranges", "--dry"]), "--dry-run\n");
-    assert_eq!(complete(&["nsctl", "completions", "f"]), "fish\n");
+    complete(words)
+}
+
+#[test]
+fn bash_completes_a_command_and_a_flag() {
+    for function in ["_nsctl", "_nsctl_with_sessions"] {
+        assert_eq!(complete(function, &["nsctl", "ran"]), "ranges\n");
+        let flag = complete(function, &["nsctl", "ranges", "--dry"]);
+        assert_eq!(flag, "--dry-run\n");
+        assert_eq!(complete(function, &["nsctl", "completions", "f"]), "fish\n");
+    }
+}
+
+#[test]
+fn bash_completes_the_names_of_sessions_where_a_session_is_wanted() {
+    let complete = |words: &[&str]| complete("_nsctl_with_sessions", words);
+    for verb in ["show", "tree", "enter", "end", "logs"] {
+        assert_eq!(complete(&["nsctl", verb, ""]), "abc\nxyz\n", "{verb}");
+        assert_eq!(complete(&["nsctl", verb, "x"]), "xyz\n", "{verb}");
+    }
+    assert_eq!(complete(&["nsctl", "end", "--now", "a"]), "abc\n");
+    assert_eq!(complete(&["nsctl", "end", "--no"]), "--now\n");
+    assert_eq!(complete(&["nsctl", "enter", "--layer", "h"]), "host\n");
+    // what comes now is a command of the session
+    assert!(!complete(&["nsctl", "enter", "abc", "--", "x"]).contains("xyz"));
+    assert!(!complete(&["nsctl", "check", "x"]).contains("xyz"));
 }

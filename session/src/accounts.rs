@@ -1,6 +1,6 @@
 //! What the host's user database says (NSS): accounts, groups, subordinate ids.
 
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt;
@@ -50,6 +50,25 @@ fn found(asked: &str, answer: nix::Result<Option<User>>) -> Result<Account, Erro
             ))
         }
     }
+}
+
+/// The groups that a login of this account has, the primary one among them.
+///
+/// # Errors
+/// The user database does not answer.
+pub fn group_ids(account: &Account) -> Result<Vec<u32>, Error> {
+    let failed = |errno: i32| {
+        let doing = format!(
+            "cannot look up the groups of \"{}\"",
+            account.name.escape_debug()
+        );
+        Error::system(doing, Errno::from_raw_os_error(errno))
+    };
+    let name =
+        CString::new(account.name.as_bytes()).map_err(|_| failed(Errno::INVAL.raw_os_error()))?;
+    let ids = nix::unistd::getgrouplist(&name, Gid::from_raw(account.gid))
+        .map_err(|errno| failed(errno as i32))?;
+    Ok(ids.into_iter().map(Gid::as_raw).collect())
 }
 
 /// Everybody whom the name service enumerates, each name once: of two entries the first one

@@ -9,13 +9,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::RECORDS;
 use crate::error::Error;
 use crate::protocol::{Confined, Reply, Request};
 use crate::sys::fd::{self, Identity, Kept};
 use crate::sys::ns::Kinds;
 use crate::sys::process::{self, Child, Ended};
 use crate::sys::{Errno, ns, socket, spawn};
+use crate::{COPIES, RECORDS};
 
 /// Where the helper is installed.
 pub const HELPER: &CStr = match CStr::from_bytes_with_nul(
@@ -238,7 +238,17 @@ impl Session {
         let _ = socket::hang_up(lease);
         if killed {
             fd::remove_file(&Path::new(RECORDS).join(&self.made.session));
+            self.remove_copy();
         }
+    }
+
+    /// Removes the user's copy of the record, wherever it is: the uid is not known here.
+    fn remove_copy(&self) {
+        for directory in std::fs::read_dir(COPIES).into_iter().flatten().flatten() {
+            fd::remove_file(&directory.path().join(&self.made.session));
+            fd::remove_directory(&directory.path());
+        }
+        fd::remove_directory(Path::new(COPIES));
     }
 
     /// Entering a mount namespace puts the working directory at its root. The directory of

@@ -11,7 +11,7 @@ use rustix::fs::OFlags;
 use crate::error::Error;
 use crate::sys::ns::Kinds;
 use crate::sys::{Errno, fd, ns, process};
-use crate::{PLAN, USER_NAMESPACE};
+use crate::{LONGEST_PLAN, PLAN, USER_NAMESPACE};
 
 /// Where the caller stands.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub fn place() -> Result<Place, Error> {
     let owner = fd::owner(&file).map_err(cannot)?;
     // Room for all of it but the longest, so that it is read at once.
     let mut text = Vec::with_capacity(16 << 10);
-    file.take(8 << 20)
+    file.take(LONGEST_PLAN)
         .read_to_end(&mut text)
         .map_err(|error| cannot(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
     let plan: Plan = serde_json::from_slice(&text)

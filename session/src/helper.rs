@@ -14,12 +14,12 @@ use nsshell_config::{
 use crate::accounts::{self, SystemHost};
 use crate::error::Error;
 use crate::protocol::{Confined, Reply, Request, Verb};
-use crate::record::{self, Reserved};
+use crate::record::{self, Made as Known, Reserved};
 use crate::sys::process::{self, Child};
 use crate::sys::{Errno, fd, ns, signal, socket};
 use crate::user_namespace::Maker;
 use crate::view::{ephemeral, janitor};
-use crate::{init, login_shell, policy, view};
+use crate::{init, login_shell, policy, processes, view};
 
 /// How long the module may take to send its request: it is sent before the helper is started.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
@@ -192,7 +192,7 @@ fn open(
 ) -> Result<(Reply, Made), Error> {
     let deadline = Instant::now() + Duration::from_secs(u64::from(session.timeout));
     refuse_chroot()?;
-    let record = record::reserve(name)?;
+    let record = record::reserve(name, plan.account.uid)?;
     // Before init makes anything in them, or a crash would leave it.
     let claims = ephemeral::claim(session, &record.session)?;
     let cannot = |errno| Error::system("cannot make a socket", errno);
@@ -251,15 +251,24 @@ fn finish(making: &Making<'_>, maker: Option<Result<Maker, Error>>) -> Result<Re
         to_init,
         deadline,
     } = *making;
+    let mut user_namespace = None;
     if let Some(maps) = &session.id_maps {
         // A login that is left alone by default, and that a rule confines, has none yet.
         let maker = maker.unwrap_or_else(|| Maker::start(&plan.account))?;
         let namespace = maker.finish(&plan.account, maps, deadline)?;
+        user_namespace = fd::identity(&namespace).map(fd::Identity::inode).ok();
         // If init has failed meanwhile, its own word says why.
         let _ = socket::send(to_init, b"user", &[namespace.as_fd()]);
     }
     hear_ready(making)?;
-    record.publish(plan, init.pid)?;
+    let of_init = |errno| Error::system("cannot look at the session's init", errno);
+    let made = Known {
+        start: processes::start(init.pid).map_err(of_init)?,
+        namespaces: processes::namespaces(init.pid),
+        kinds: init::kinds(session).bits(),
+        user_namespace,
+    };
+    record.publish(plan, init.pid, &made)?;
     let runtime = view::runtime_dir(plan);
     Ok(Reply::Confined(Confined {
         session: record.session.clone(),

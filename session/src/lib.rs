@@ -4,21 +4,28 @@
 //! - the PAM module uses [`caller`]: asks, enters, leaves;
 //! - `session-init` is [`helper`], and what it leaves behind is the session's [`init`];
 //! - `nsshell` uses [`enter`] inside a session and [`standalone`] where there is none;
-//! - `nsctl` reads [`policy`], [`accounts`], [`login_shell`] and [`record`].
+//! - `nsctl` reads [`policy`], [`accounts`] and [`login_shell`], finds sessions by [`live`] and who is in them by
+//!   [`processes`], how its namespaces hang together by [`family`], and enters them by [`visit`].
 #![deny(unsafe_code)]
 
 #[cfg(feature = "engine")]
 pub mod accounts;
 pub mod caller;
 #[cfg(feature = "engine")]
+pub mod copies;
+#[cfg(feature = "engine")]
 pub mod enter;
 mod error;
+#[cfg(feature = "engine")]
+pub mod family;
 #[cfg(feature = "engine")]
 pub mod helper;
 #[cfg(feature = "engine")]
 pub mod init;
 #[cfg(feature = "engine")]
 pub mod inventory;
+#[cfg(feature = "engine")]
+pub mod live;
 #[cfg(feature = "engine")]
 pub mod login_shell;
 #[cfg(feature = "engine")]
@@ -28,6 +35,8 @@ pub mod maps;
 #[cfg(feature = "engine")]
 pub mod policy;
 #[cfg(feature = "engine")]
+pub mod processes;
+#[cfg(feature = "engine")]
 pub mod program;
 pub mod protocol;
 #[cfg(feature = "engine")]
@@ -36,6 +45,8 @@ pub mod record;
 pub mod standalone;
 #[cfg(feature = "engine")]
 pub mod subordinate;
+#[cfg(feature = "engine")]
+pub mod sweep;
 pub mod sys;
 #[cfg(feature = "engine")]
 pub mod usage;
@@ -43,19 +54,32 @@ pub mod usage;
 pub mod user_namespace;
 #[cfg(feature = "engine")]
 pub mod view;
+#[cfg(feature = "engine")]
+pub mod visit;
 
 pub use error::{Error, one_line};
 
-/// Our directory under /run: on the host root's alone, 0700, with the records; inside a
-/// session a tmpfs of its own that anybody there may read.
+/// Our directory under /run: on the host root's, 0711, with the records and the users' copies;
+/// inside a session a tmpfs of its own that anybody there may read.
 pub const STATE: &str = "/run/nsshell";
 
 /// The directory of session records on the host; root, 0700. A record's file name is the
 /// session's.
 pub const RECORDS: &str = "/run/nsshell/sessions";
 
+/// The directory of the copies of records that users may read: one directory a user, named by
+/// the uid, that only that user and root may list. A copy's file name is the session's.
+pub const COPIES: &str = "/run/nsshell/copies";
+
+/// Inside a session: its name.
+pub const NAME: &str = "/run/nsshell/session";
+
 /// Inside a session: its plan, as JSON.
 pub const PLAN: &str = "/run/nsshell/plan";
+
+/// The longest plan that is read, in bytes: the state of a session has room for no more.
+#[cfg(feature = "engine")]
+pub(crate) const LONGEST_PLAN: u64 = 8 << 20;
 
 /// Inside a session: its user namespace, a file that setns(2) takes.
 pub const USER_NAMESPACE: &str = "/run/nsshell/user";

@@ -2,24 +2,32 @@
 //!
 //! A record is alive while somebody holds the lock on it (flock(2)), and the somebody is the
 //! session's init: a kernel object, which no crash can leave behind. A file that is not
-//! locked belongs to a session whose init was killed, and is swept away.
+//! locked belongs to a session whose init was killed; [`crate::live`] reads records, and
+//! [`crate::sweep`] removes what was left behind.
+//! The user gets a copy that nothing but the user's own listing relies on: [`crate::copies`].
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use nsshell_config::Plan;
+use nsshell_config::{Matched, Namespace, Plan};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::processes::KINDS;
+use crate::sys::ns::Kinds;
 use crate::sys::{Errno, fd};
-use crate::{RECORDS, STATE};
+use crate::{RECORDS, STATE, copies};
+
+/// [`RECORDS`] within [`STATE`].
+const LISTED: &str = "sessions";
 
 /// What is known of a live session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// name of the session
     pub session: String,
@@ -39,22 +47,67 @@ pub struct Record {
     pub pid: i32,
     /// when it was opened, in seconds since 1970
     pub started: u64,
+    /// when init was started, in clock ticks since the host was (proc(5), field 22 of stat): with
+    /// the process id it names init for good
+    #[serde(default)]
+    pub start: u64,
+    /// inodes of the namespaces of `pid`, by the names of their links in /proc/PID/ns
+    #[serde(default)]
+    pub namespaces: BTreeMap<String, u64>,
+    /// the kinds of namespaces that a login enters, as bits of [`crate::sys::ns::Kinds`]
+    #[serde(default)]
+    pub kinds: u32,
+    /// inode of the session's user namespace, in which init is not
+    #[serde(default)]
+    pub user_namespace: Option<u64>,
+    /// the rule that chose the profile
+    #[serde(default)]
+    pub rule: Option<Matched>,
+}
+
+/// What is known of a session once it is made.
+#[derive(Debug, Clone, Default)]
+pub struct Made {
+    /// see [`Record::start`]
+    pub start: u64,
+    /// see [`Record::namespaces`]
+    pub namespaces: BTreeMap<String, u64>,
+    /// see [`Record::kinds`]
+    pub kinds: u32,
+    /// see [`Record::user_namespace`]
+    pub user_namespace: Option<u64>,
+}
+
+impl Record {
+    /// The namespaces that the session has made, by kind, with their inodes.
+    #[must_use]
+    pub fn own_namespaces(&self) -> BTreeMap<Namespace, u64> {
+        let kinds = Kinds::from_bits(self.kinds).unwrap_or_default();
+        let of_init = KINDS.iter().filter(|kind| kinds.has(kind.bits));
+        let of_init =
+            of_init.filter_map(|kind| Some((kind.namespace, *self.namespaces.get(kind.link)?)));
+        let user = self.user_namespace.map(|inode| (Namespace::User, inode));
+        of_init.chain(user).collect()
+    }
 }
 
 /// A record that is locked but not listed yet.
 #[derive(Debug)]
 pub struct Reserved {
-    directory: OwnedFd,
+    /// [`STATE`], as the host has it: init stands where something else covers it
+    state: OwnedFd,
     file: OwnedFd,
+    uid: u32,
     /// the name that the session will have
     pub session: String,
 }
 
-/// Makes ready a record under a name that [`new_name`] has given. Nothing is left of it if the caller dies.
+/// Makes ready the record of a session of user `uid` under a name that [`new_name`] has given.
+/// Nothing is left of it if the caller dies.
 ///
 /// # Errors
 /// /run is full or not writable, or somebody else has made our directory.
-pub fn reserve(session: String) -> Result<Reserved, Error> {
+pub fn reserve(session: String, uid: u32) -> Result<Reserved, Error> {
     let cannot = |errno: Errno| {
         let advice = if errno == Errno::NOSPC {
             "free space on /run"
@@ -68,24 +121,25 @@ pub fn reserve(session: String) -> Result<Reserved, Error> {
             advice: advice.to_owned(),
         }
     };
-    let directory = directory()?;
+    let state = state()?;
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    let file =
-        rustix::fs::openat(&directory, ".", flags, Mode::from_raw_mode(0o600)).map_err(cannot)?;
+    let mode = Mode::from_raw_mode(0o600);
+    let file = rustix::fs::openat(&state, LISTED, flags, mode).map_err(cannot)?;
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(cannot)?;
     Ok(Reserved {
-        directory,
+        state,
         file,
+        uid,
         session,
     })
 }
 
 impl Reserved {
-    /// Writes the record and lists it, complete from the first moment.
+    /// Writes the record and lists it, complete from the first moment. `pid`: the session's init.
     ///
     /// # Errors
     /// /run is full.
-    pub fn publish(&self, plan: &Plan, pid: i32) -> Result<(), Error> {
+    pub fn publish(&self, plan: &Plan, pid: i32, made: &Made) -> Result<(), Error> {
         let record = Record {
             session: self.session.clone(),
             user: plan.account.name.clone(),
@@ -98,6 +152,11 @@ impl Reserved {
             started: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs()),
+            start: made.start,
+            namespaces: made.namespaces.clone(),
+            kinds: made.kinds,
+            user_namespace: made.user_namespace,
+            rule: Some(plan.matched.clone()),
         };
         let text = serde_json::to_vec(&record)
             .map_err(|_| Error::Protocol("a record that cannot be written down"))?;
@@ -108,27 +167,31 @@ impl Reserved {
         File::from(copy)
             .write_all(&text)
             .map_err(|error| cannot_list(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
-        rustix::fs::linkat(
-            &self.file,
-            "",
-            &self.directory,
-            &self.session,
-            AtFlags::EMPTY_PATH,
-        )
-        .map_err(cannot_list)
+        let name = self.listed();
+        rustix::fs::linkat(&self.file, "", &self.state, &name, AtFlags::EMPTY_PATH)
+            .map_err(cannot_list)?;
+        // After the record: a copy without one is swept away. The session is none the worse
+        // without a copy, only its user does not see it from outside.
+        let _ = copies::put(&self.state, self.uid, &self.session, &text);
+        Ok(())
+    }
+
+    fn listed(&self) -> String {
+        format!("{LISTED}/{}", self.session)
     }
 
     /// Takes the record off the list; for the session's init at its end. Init has no
     /// capability left for it, but the directory is root's and so is init.
     pub fn remove(&self) {
-        // One that is not there, or cannot be removed, is swept away by the next listing.
-        let _ = rustix::fs::unlinkat(&self.directory, &self.session, AtFlags::empty());
+        copies::remove(&self.state, self.uid, &self.session);
+        // One that is not there, or cannot be removed, is swept away by `nsctl gc`.
+        let _ = rustix::fs::unlinkat(&self.state, self.listed(), AtFlags::empty());
     }
 
     /// The descriptors that init has to keep.
     #[must_use]
     pub fn descriptors(&self) -> [&OwnedFd; 2] {
-        [&self.directory, &self.file]
+        [&self.state, &self.file]
     }
 }
 
@@ -146,58 +209,10 @@ fn cannot_list(errno: Errno) -> Error {
     }
 }
 
-/// Every live session, oldest first. Records of dead ones are removed on the way.
-///
-/// # Errors
-/// EACCES for anybody but root.
-pub fn live() -> Result<Vec<Record>, Error> {
-    let cannot = |errno: Errno| {
-        let advice = if errno == Errno::ACCESS {
-            "only root may list sessions"
-        } else {
-            ""
-        };
-        let doing = format!("cannot list the sessions in {RECORDS}");
-        Error::System {
-            doing,
-            errno,
-            advice: advice.to_owned(),
-        }
-    };
-    let directory = match fd::open_beneath(rustix::fs::CWD, Path::new(RECORDS), OFlags::DIRECTORY) {
-        Err(Errno::NOENT) => return Ok(Vec::new()),
-        other => other.map_err(cannot)?,
-    };
-    let mut records = Vec::new();
-    for entry in rustix::fs::Dir::read_from(&directory).map_err(cannot)? {
-        let entry = entry.map_err(cannot)?;
-        let name = entry.file_name();
-        if !name.to_bytes().starts_with(b".")
-            && let Some(record) = read(&directory, Path::new(&*name.to_string_lossy()))
-        {
-            records.push(record);
-        }
-    }
-    records.sort_by(|a, b| (a.started, &a.session).cmp(&(b.started, &b.session)));
-    Ok(records)
-}
-
-/// One record, if its session is alive.
-fn read(directory: impl AsFd, name: &Path) -> Option<Record> {
-    let file = fd::open_beneath(&directory, name, OFlags::RDONLY).ok()?;
-    if rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) != Err(Errno::WOULDBLOCK) {
-        // Nobody holds it: its init was killed before it could remove it.
-        let _ = rustix::fs::unlinkat(&directory, name, AtFlags::empty());
-        return None;
-    }
-    let mut text = Vec::new();
-    File::from(file).take(1 << 20).read_to_end(&mut text).ok()?;
-    serde_json::from_slice(&text).ok()
-}
-
-/// [`RECORDS`], made if need be, and looked at: a directory that another user has made first
-/// would be theirs to change.
-fn directory() -> Result<OwnedFd, Error> {
+/// [`STATE`] with [`RECORDS`] in it, made if need be, and looked at: a directory that another
+/// user has made first would be theirs to change.
+fn state() -> Result<OwnedFd, Error> {
+    let mut opened = Vec::new();
     for path in [STATE, RECORDS] {
         match rustix::fs::mkdir(path, Mode::from_raw_mode(0o700)) {
             Ok(()) | Err(Errno::EXIST) => {}
@@ -229,11 +244,17 @@ fn directory() -> Result<OwnedFd, Error> {
                 stat.st_mode & 0o7777
             )));
         }
-        if path == RECORDS {
-            return Ok(directory);
+        if path == STATE && stat.st_mode & 0o011 == 0 {
+            // Users pass through it to their own copies; what is beside those is closed.
+            // Where this fails, they do not see them, which is no reason to refuse a login.
+            let _ = rustix::fs::fchmod(&directory, Mode::from_raw_mode(0o711));
         }
+        opened.push(directory);
     }
-    Err(Error::Protocol("no directory of records"))
+    let mut opened = opened.into_iter();
+    opened
+        .next()
+        .ok_or(Error::Protocol("no directory of records"))
 }
 
 /// A name for a session: eight letters and digits, without those that look alike, of 40 random

@@ -9,13 +9,10 @@ use nsshell_config::{Home, Mount, Plan, SessionPlan, Upper};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use serde::Serialize;
 
-use crate::PLAN;
 use crate::record::Record;
 use crate::sys::Errno;
 use crate::view::ephemeral;
-
-/// The longest plan that is read, in bytes.
-const MAX_PLAN: u64 = 1 << 20;
+use crate::{LONGEST_PLAN, PLAN};
 
 /// What a session takes that is given back at its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -62,7 +59,7 @@ fn plan(root: impl AsFd) -> Option<Plan> {
     let file = open(root, Path::new(PLAN), OFlags::RDONLY).ok()?;
     let mut text = Vec::new();
     File::from(file)
-        .take(MAX_PLAN)
+        .take(LONGEST_PLAN)
         .read_to_end(&mut text)
         .ok()?;
     serde_json::from_slice(&text).ok()

@@ -164,6 +164,15 @@ fn close_inherited(number: RawFd) -> Result<()> {
     Ok(())
 }
 
+/// Opens the root directory of a process as a place.
+///
+/// # Errors
+/// ENOENT: the process is gone; EACCES: the caller may not look into it.
+pub fn open_root(pid: i32) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, format!("/proc/{pid}/root"), flags, Mode::empty())
+}
+
 /// Makes an open directory the working directory.
 ///
 /// # Errors
@@ -176,6 +185,11 @@ pub fn change_directory(place: impl AsFd) -> Result<()> {
 pub fn remove_file(path: &Path) {
     // Nothing more can be done about one that cannot be removed.
     let _ = rustix::fs::unlink(path);
+}
+
+/// Removes a directory if it is there and empty.
+pub fn remove_directory(path: &Path) {
+    let _ = rustix::fs::rmdir(path);
 }
 
 /// Takes a descriptor that whoever started this program has left open under an agreed number.

@@ -6,6 +6,8 @@
 #![allow(unsafe_code)]
 
 #[cfg(feature = "engine")]
+pub mod acl;
+#[cfg(feature = "engine")]
 pub mod attributes;
 pub mod caps;
 pub mod fd;
@@ -16,8 +18,12 @@ pub mod log;
 pub mod mount;
 pub mod ns;
 #[cfg(feature = "engine")]
+pub mod pidfd;
+#[cfg(feature = "engine")]
 pub mod pivot;
 pub mod process;
+#[cfg(feature = "engine")]
+pub mod pty;
 pub mod signal;
 pub mod socket;
 pub mod spawn;

@@ -147,3 +147,61 @@ fn place_of_root() -> Result<(u64, u64)> {
     let stat = statx(CWD, "/", AtFlags::empty(), wanted)?;
     Ok((stat.stx_mnt_id, stat.stx_ino))
 }
+
+/// The user namespace that owns a namespace; of a user namespace, the one that it was made in.
+///
+/// # Errors
+/// EPERM if that one is neither the caller's nor beneath it, as is what owns the first one.
+pub fn owner(namespace: impl AsFd) -> Result<OwnedFd> {
+    // NS_GET_USERNS of the kernel's include/uapi/linux/nsfs.h: _IO(0xb7, 1)
+    relative(namespace, 0xB701)
+}
+
+/// The PID or user namespace that one of these kinds was made in.
+///
+/// # Errors
+/// EPERM as [`owner`]; EINVAL for other kinds.
+pub fn parent(namespace: impl AsFd) -> Result<OwnedFd> {
+    // NS_GET_PARENT: _IO(0xb7, 2)
+    relative(namespace, 0xB702)
+}
+
+fn relative(namespace: impl AsFd, request: libc::Ioctl) -> Result<OwnedFd> {
+    use std::os::fd::{AsRawFd, FromRawFd};
+    let fd = namespace.as_fd().as_raw_fd();
+    // SAFETY: no memory is passed.
+    match unsafe { libc::ioctl(fd, request) } {
+        // SAFETY: the kernel just gave it to us, close-on-exec.
+        new @ 0.. => Ok(unsafe { OwnedFd::from_raw_fd(new) }),
+        _ => Err(super::last_errno()),
+    }
+}
+
+/// What kind a namespace is of; of none that is known here: no kind.
+///
+/// # Errors
+/// ENOTTY if it is no namespace.
+pub fn kind(namespace: impl AsFd) -> Result<Kinds> {
+    use std::os::fd::AsRawFd;
+    let fd = namespace.as_fd().as_raw_fd();
+    // SAFETY: no memory is passed. NS_GET_NSTYPE: _IO(0xb7, 3)
+    match unsafe { libc::ioctl(fd, 0xB703) } {
+        bits @ 0.. => Ok(Kinds(bits.cast_unsigned())),
+        _ => Err(super::last_errno()),
+    }
+}
+
+/// Who has made a user namespace: the effective user id of its maker, in the caller's terms.
+///
+/// # Errors
+/// EINVAL for other kinds.
+pub fn owner_uid(user_namespace: impl AsFd) -> Result<u32> {
+    use std::os::fd::AsRawFd;
+    let fd = user_namespace.as_fd().as_raw_fd();
+    let mut uid: libc::uid_t = 0;
+    // SAFETY: the kernel writes one uid_t, which outlives the call. NS_GET_OWNER_UID: _IO(0xb7, 4)
+    match unsafe { libc::ioctl(fd, 0xB704, &raw mut uid) } {
+        0.. => Ok(uid),
+        _ => Err(super::last_errno()),
+    }
+}

@@ -299,6 +299,11 @@ pub fn new_session() -> Result<()> {
     rustix::process::setsid().map(|_| ())
 }
 
+/// Sets which permissions the caller's new files do not get (umask(2)).
+pub fn set_umask(mask: u32) {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));
+}
+
 /// Has the kernel send SIGKILL to the caller when its parent ends. Changing ids clears it.
 ///
 /// # Errors

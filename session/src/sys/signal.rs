@@ -8,6 +8,15 @@ use super::{Errno, Result, last_errno};
 /// A signal number, such as `libc::SIGTERM`.
 pub type Signal = i32;
 
+/// What asks a program to end; shells at a terminal ignore it.
+pub const TERMINATE: Signal = libc::SIGTERM;
+/// What tells a program that its terminal is gone; shells end by it.
+pub const HANG_UP: Signal = libc::SIGHUP;
+/// What lets a stopped program go on, so that it can see the others.
+pub const CONTINUE: Signal = libc::SIGCONT;
+/// What ends a program at once.
+pub const KILL: Signal = libc::SIGKILL;
+
 /// A set of blocked signals.
 #[derive(Clone, Copy)]
 pub struct Mask(libc::sigset_t);

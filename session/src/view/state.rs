@@ -12,11 +12,11 @@ use super::place::Kind;
 use crate::error::Error;
 use crate::sys::fd;
 use crate::sys::mount::{self, Programs};
-use crate::{PLAN, STATE, USER_NAMESPACE};
+use crate::{NAME, PLAN, STATE, USER_NAMESPACE};
 
 impl View<'_> {
-    /// The plan, on a small tmpfs that covers the host's records: root's, like what it covers,
-    /// and readable.
+    /// The plan, for nsshell, and the session's name, on a small tmpfs that covers the host's
+    /// records: root's, like what it covers, and readable.
     pub(super) fn put_state(&self) -> Result<(), Error> {
         let target = Path::new(STATE);
         let text = serde_json::to_vec(self.job.plan)
@@ -27,6 +27,8 @@ impl View<'_> {
         let cannot = |errno| Error::system("cannot write the plan into the session", errno);
         let in_state = |path: &'static str| path.rsplit('/').next().unwrap_or(path);
         mount::make_file(&state, in_state(PLAN), 0o444, &text).map_err(cannot)?;
+        let name = self.job.name.as_bytes();
+        mount::make_file(&state, in_state(NAME), 0o444, name).map_err(cannot)?;
         if self.job.session.has(Namespace::User) {
             mount::make_file(&state, in_state(USER_NAMESPACE), 0o444, b"").map_err(cannot)?;
         }

@@ -48,6 +48,7 @@ mod remote;
 mod rollout;
 mod scale;
 mod services;
+mod sessions;
 mod shell;
 mod standalone;
 mod systemd;

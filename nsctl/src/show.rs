@@ -1,0 +1,162 @@
+//! `nsctl show`: everything about one session.
+
+use std::io::Write;
+
+use nsshell_config::{Explanation, Plan};
+
+use crate::cli::ShowArguments;
+use crate::error::Error;
+use crate::explain::{self, Rows};
+use crate::host::{self, Found, Process};
+use crate::{session, table};
+
+/// Prints what is known of a session, and the lines of the policy that it came from.
+pub(crate) fn run(arguments: &ShowArguments, out: &mut impl Write) -> Result<(), Error> {
+    let found = session::find(&arguments.session)?;
+    let all = host::processes();
+    let processes = all.of(&found.record);
+    let plan = found.plan()?;
+    let today = plan.as_ref().map(|plan| today(plan, &found.record.session));
+    if arguments.json {
+        let value = json(&found, &processes, plan.as_ref(), today.as_ref());
+        serde_json::to_writer_pretty(&mut *out, &value).map_err(crate::error::json)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    for line in table::columns(&rows(&found, &processes, plan.as_ref(), today.as_ref())) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// What the policy as it is now makes of the same login.
+enum Today {
+    /// the same, for these reasons
+    Same(Box<Explanation>),
+    /// something else: it was changed since
+    Changed,
+    /// that cannot be said here
+    Unknown(String),
+}
+
+fn today(plan: &Plan, session: &str) -> Today {
+    match host::explained(None, &plan.account.name, &plan.login, 0, Some(session)) {
+        Ok(explanation) if explanation.plan.as_ref().ok() == Some(plan) => {
+            Today::Same(Box::new(explanation))
+        }
+        Ok(_) => Today::Changed,
+        Err(error) => Today::Unknown(error.to_string()),
+    }
+}
+
+fn rows(
+    found: &Found,
+    processes: &[&Process],
+    plan: Option<&Plan>,
+    today: Option<&Today>,
+) -> Vec<Vec<String>> {
+    let record = &found.record;
+    let mut rows = Rows::default();
+    rows.say("session", record.session.clone());
+    rows.say("age", table::age(session::age(found)));
+    rows.say("logins", "1".to_owned());
+    rows.say("init", format!("process {}", record.pid));
+    let made = record.own_namespaces();
+    let inodes = made.iter();
+    let inodes: Vec<_> = inodes
+        .map(|(kind, inode)| vec![host::name(*kind).to_owned(), inode.to_string()])
+        .collect();
+    rows.table("inodes", &inodes);
+    let memory: u64 = processes.iter().map(|process| process.memory).sum();
+    rows.say("memory", table::size(memory));
+    rows.table("processes", &process_cells(processes));
+    match plan {
+        Some(plan) => rows.0.extend(explain::rows(
+            plan,
+            &host::nsshell(),
+            host::judge(plan).is_ok(),
+        )),
+        None => {
+            rows.say("user", format!("{} (uid {})", record.user, record.uid));
+            rows.say("login", login(found));
+            if let Some(rule) = &record.rule {
+                rows.say("rule", format!("{}:{}", rule.file, rule.line));
+            }
+            rows.say("profile", record.profile.clone());
+        }
+    }
+    match today {
+        Some(Today::Same(explanation)) => {
+            let origins: Vec<_> = explanation
+                .origins
+                .iter()
+                .map(explain::origin_cells)
+                .collect();
+            rows.table("values", &origins);
+        }
+        Some(Today::Changed) => rows.say(
+            "policy",
+            "changed since: the same login would get another plan now".to_owned(),
+        ),
+        Some(Today::Unknown(why)) => rows.say("policy", format!("cannot be compared: {why}")),
+        None => {}
+    }
+    rows.0
+}
+
+fn login(found: &Found) -> String {
+    let record = &found.record;
+    let mut how = format!("service {}", record.service);
+    for (name, value) in [("tty", &record.tty), ("from", &record.rhost)] {
+        if let Some(value) = value {
+            how += &format!(", {name} {value}");
+        }
+    }
+    how
+}
+
+fn process_cells(processes: &[&Process]) -> Vec<Vec<String>> {
+    let head = ["PID", "INSIDE", "UID", "MEMORY", "COMMAND"].map(str::to_owned);
+    let cells = |process: &&Process| {
+        vec![
+            process.pid.to_string(),
+            process
+                .inside
+                .last()
+                .map(i32::to_string)
+                .unwrap_or_default(),
+            process.uid.to_string(),
+            table::size(process.memory),
+            process.command.clone(),
+        ]
+    };
+    std::iter::once(head.to_vec())
+        .chain(processes.iter().map(cells))
+        .collect()
+}
+
+fn json(
+    found: &Found,
+    processes: &[&Process],
+    plan: Option<&Plan>,
+    today: Option<&Today>,
+) -> serde_json::Value {
+    let values = match today {
+        Some(Today::Same(explanation)) => Some(explain::origins(explanation)),
+        _ => None,
+    };
+    serde_json::json!({
+        "session": found.record,
+        "age": session::age(found),
+        "logins": 1,
+        "memory": processes.iter().map(|process| process.memory).sum::<u64>(),
+        "processes": processes,
+        "plan": plan,
+        "values": values,
+        "policy_changed": match today {
+            Some(Today::Same(_)) => Some(false),
+            Some(Today::Changed) => Some(true),
+            Some(Today::Unknown(_)) | None => None,
+        },
+    })
+}

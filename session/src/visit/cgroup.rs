@@ -1,0 +1,116 @@
+//! The cgroup of a session, to be entered by one process more (cgroups(7)).
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use crate::error::Error;
+use crate::sys::{Errno, fd};
+
+/// Opens what puts a process into every cgroup that process `pid` is in and the caller is not:
+/// a process that writes "0" there is put there itself.
+///
+/// # Errors
+/// A hierarchy cannot be reached: nothing of the session must run outside of its cgroup, where
+/// it would escape its limits and `loginctl terminate-session`.
+pub fn doors(pid: i32) -> Result<Vec<OwnedFd>, Error> {
+    let read = |path: &str| {
+        std::fs::read_to_string(path).map_err(|error| {
+            let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+            Error::system(format!("cannot read {path}"), errno)
+        })
+    };
+    let theirs = read(&format!("/proc/{pid}/cgroup"))?;
+    let own = read("/proc/self/cgroup")?;
+    let mounts = read("/proc/self/mountinfo")?;
+    let mut doors = Vec::new();
+    for (hierarchy, path) in to_enter(&theirs, &own) {
+        let place = place(&mounts, hierarchy, path).ok_or_else(|| {
+            Error::NotAsPlanned(format!(
+                "the session's cgroup {path} cannot be reached; mount the cgroup file system \
+                 under /sys/fs/cgroup"
+            ))
+        })?;
+        let procs = place.join("cgroup.procs");
+        let door = fd::open_beneath(rustix::fs::CWD, &procs, OFlags::WRONLY);
+        let cannot = |errno| Error::system(format!("cannot enter {}", place.display()), errno);
+        doors.push(door.map_err(cannot)?);
+    }
+    Ok(doors)
+}
+
+/// The lines of /proc/PID/cgroup that are another process's and not one's own: hierarchy (its
+/// controllers; none for version 2) and path.
+fn to_enter<'t>(theirs: &'t str, own: &str) -> Vec<(&'t str, &'t str)> {
+    let differs = |line: &&str| !own.lines().any(|other| other == *line);
+    let parts = |line: &'t str| {
+        let (_, rest) = line.split_once(':')?;
+        rest.split_once(':')
+    };
+    theirs.lines().filter(differs).filter_map(parts).collect()
+}
+
+/// Where a cgroup lies among the mounts (/proc/PID/mountinfo).
+fn place(mounts: &str, hierarchy: &str, path: &str) -> Option<PathBuf> {
+    let found = mounts.lines().find_map(|line| {
+        let (mount, file_system) = line.split_once(" - ")?;
+        let mut mount = mount.split(' ').skip(3);
+        let (root, point) = (mount.next()?, mount.next()?);
+        let mut file_system = file_system.split(' ');
+        let (kind, options) = (file_system.next()?, file_system.nth(1)?);
+        let of_hierarchy = match hierarchy {
+            "" => kind == "cgroup2",
+            wanted => {
+                let has = |one: &str| options.split(',').any(|option| option == one);
+                kind == "cgroup" && wanted.split(',').all(has)
+            }
+        };
+        let beneath = Path::new(path).strip_prefix(root).ok()?;
+        // a space would be written as \040; nobody mounts these at such a place
+        (of_hierarchy && !point.contains('\\')).then(|| Path::new(point).join(beneath))
+    })?;
+    let climbs = found.components().any(|part| part.as_os_str() == "..");
+    (!climbs).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTS: &str = "\
+30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - tmpfs tmpfs ro,mode=755
+31 30 0:27 / /sys/fs/cgroup/unified rw,nosuid shared:5 - cgroup2 cgroup2 rw,nsdelegate
+32 30 0:28 / /sys/fs/cgroup/cpu,cpuacct rw shared:6 - cgroup cgroup rw,cpu,cpuacct
+33 30 0:29 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd
+34 30 0:30 /part /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
+";
+
+    #[test]
+    fn only_other_cgroups_than_ones_own_are_entered() {
+        let theirs = "3:pids:/a\n1:name=systemd:/user.slice/session-3.scope\n0::/x:y\n";
+        let own = "3:pids:/a\n1:name=systemd:/\n0::/\n";
+        let want = [
+            ("name=systemd", "/user.slice/session-3.scope"),
+            ("", "/x:y"),
+        ];
+        assert_eq!(to_enter(theirs, own), want);
+        assert!(to_enter(theirs, theirs).is_empty());
+    }
+
+    #[test]
+    fn a_cgroup_is_found_under_the_mount_of_its_hierarchy() {
+        let at = |hierarchy, path| place(MOUNTS, hierarchy, path);
+        let some = |path: &str| Some(PathBuf::from(path));
+        assert_eq!(at("", "/a/b"), some("/sys/fs/cgroup/unified/a/b"));
+        assert_eq!(
+            at("cpu,cpuacct", "/a"),
+            some("/sys/fs/cgroup/cpu,cpuacct/a")
+        );
+        assert_eq!(at("name=systemd", "/a"), some("/sys/fs/cgroup/systemd/a"));
+        assert_eq!(at("pids", "/part/a"), some("/sys/fs/cgroup/pids/a"));
+        assert_eq!(at("pids", "/other"), None);
+        assert_eq!(at("memory", "/a"), None);
+        assert_eq!(at("", "/../a"), None);
+    }
+}
