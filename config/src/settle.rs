@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Faults;
+use crate::life;
 use crate::profile::{self, Keys};
 use crate::source::Place;
 use crate::suggest;
@@ -26,6 +27,7 @@ pub(crate) fn settle(own: &BTreeMap<String, Keys>, faults: &mut Faults) -> BTree
     for (name, keys) in own {
         if let Some(settled) = settled.get(name) {
             profile::contradictions(name, keys, settled, faults);
+            life::contradictions(name, keys, settled, faults);
         }
     }
     settled

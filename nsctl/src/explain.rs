@@ -9,7 +9,7 @@ use nsshell_config::{
 
 use crate::cli::ExplainArguments;
 use crate::error::Error;
-use crate::{host, table};
+use crate::{host, life, table};
 
 /// How many of the rules that do not match are shown if not all are asked for: those right
 /// before the one that does.
@@ -204,6 +204,7 @@ impl Rows {
             "timeout",
             format!("{} s to make the session", session.timeout),
         );
+        self.0.extend(life::rows(&session.life));
     }
 
     fn map(&mut self, name: &str, lines: &[IdMapLine]) {

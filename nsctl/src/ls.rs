@@ -60,6 +60,7 @@ mod tests {
             profile: "standard".to_owned(),
             pid: 4711,
             started: 1000,
+            ..Record::default()
         };
         let evil = Record {
             tty: Some("a\nb".to_owned()),

@@ -13,6 +13,7 @@ mod error;
 mod explain;
 mod host;
 mod import;
+mod life;
 mod ls;
 mod ranges;
 mod schema;

@@ -1,5 +1,6 @@
 //! session-init: what the PAM module starts, one process a question.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -12,13 +13,16 @@ use nsshell_config::{
 };
 
 use crate::accounts::{self, SystemHost};
+use crate::audit::{Facts, Format, NAMESPACE};
 use crate::error::Error;
+use crate::join::{self, Joined, Sought};
 use crate::protocol::{Confined, Reply, Request, Verb};
 use crate::record::{self, Reserved};
+use crate::sys::ns::Kinds;
 use crate::sys::process::{self, Child};
 use crate::sys::{Errno, fd, ns, signal, socket};
 use crate::user_namespace::Maker;
-use crate::{NSSHELL, init, layer, policy};
+use crate::{NSSHELL, door, init, layer, policy, trail};
 
 /// How long the module may take to send its request: it is sent before the helper is started.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
@@ -33,9 +37,10 @@ pub fn run() -> i32 {
     let Ok((module, holder)) = become_helper() else {
         return 2;
     };
-    let (reply, fds) = match answer(&module, &holder) {
+    let mut known = Facts::default();
+    let (reply, fds) = match answer(&module, &holder, &mut known) {
         Ok((reply, made)) => (reply, made),
-        Err(error) => (Reply::Refused(sentence(&error)), None),
+        Err(error) => (Reply::Refused(sentence(&error), known), None),
     };
     let fds: Vec<_> = fds.iter().flat_map(Made::descriptors).collect();
     // If nobody listens any more, the lease is dropped with this process.
@@ -60,22 +65,31 @@ fn become_helper() -> Result<(OwnedFd, OwnedFd), Errno> {
 
 /// A session that is ready to be entered.
 struct Made {
-    init: Child,
+    /// pidfd of its init
+    init: OwnedFd,
     lease: OwnedFd,
 }
 
 impl Made {
     fn descriptors(&self) -> [std::os::fd::BorrowedFd<'_>; 2] {
-        [self.init.pidfd.as_fd(), self.lease.as_fd()]
+        [self.init.as_fd(), self.lease.as_fd()]
     }
 }
 
 /// Request → policy → plan → what was asked for.
-fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), Error> {
+///
+/// `known` is what a refusal says of the login in the audit trail, as far as it got.
+fn answer(
+    module: &OwnedFd,
+    holder: &OwnedFd,
+    known: &mut Facts,
+) -> Result<(Reply, Option<Made>), Error> {
     let (message, _) = socket::receive(module, Instant::now() + REQUEST_LIMIT)
         .map_err(|errno| Error::system("no request from the PAM module", errno))?;
     let request = Request::decode(&message)?;
+    *known = facts_of(&request, None);
     let (login, account) = (login(&request), account(&request)?);
+    *known = facts_of(&request, Some(account.uid));
     // Before the policy is read: the maker is a copy of us that the user may look into.
     let early = request.verb == Verb::Open && !left_alone(&login, &account);
     let maker = early.then(|| Maker::start(&account));
@@ -94,14 +108,36 @@ fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), E
         }
         plan => plan?,
     };
+    *known = trail::facts(&plan, "");
     // A policy of many rules is not taken apart again: this process is about to end.
     std::mem::forget(policy);
     match (request.verb, &plan.session) {
         (Verb::Account, _) if is_lenient(&plan) => Ok((Reply::Allowed, None)),
         (Verb::Account, _) => allow(&plan).map(|reply| (reply, None)),
         (Verb::Open, None) => Ok((unconfined(&plan.profile, String::new()), None)),
-        (Verb::Open, Some(session)) => open_or_spare(&plan, session, maker, holder),
+        (Verb::Open, Some(session)) => {
+            let format = request.format;
+            open_or_spare(&plan, session, maker, &Asking { holder, format })
+        }
     }
+}
+
+/// Who asks, and how.
+struct Asking<'a> {
+    /// pidfd of the application
+    holder: &'a OwnedFd,
+    /// how init's lines of the audit trail are written
+    format: Format,
+}
+
+/// What is known of a login before there is a plan.
+fn facts_of(request: &Request, uid: Option<u32>) -> Facts {
+    Facts::default()
+        .with("user", &request.user)
+        .with("uid", uid.map(|uid| uid.to_string()).unwrap_or_default())
+        .with("service", &request.service)
+        .with("tty", &request.tty)
+        .with("rhost", &request.rhost)
 }
 
 /// Whether a failure does not refuse the login.
@@ -114,7 +150,7 @@ fn open_or_spare(
     plan: &Plan,
     session: &SessionPlan,
     maker: Option<Result<Maker, Error>>,
-    holder: &OwnedFd,
+    asking: &Asking<'_>,
 ) -> Result<(Reply, Option<Made>), Error> {
     // The account phase has let pass what it would have refused; here is where it is told.
     let allowed = if is_lenient(plan) {
@@ -122,10 +158,12 @@ fn open_or_spare(
     } else {
         Ok(())
     };
-    let made = allowed.and_then(|()| open(plan, session, maker, holder));
+    let made = allowed.and_then(|()| open(plan, session, maker, asking));
     let why = match (&made, plan.mode, plan.on_failure) {
         (_, Mode::Observe, _) => "as mode = \"observe\" says; it would have been refused",
         (Err(_), _, OnFailure::Unconfined) if plan.exempt => "as the user is exempt",
+        // What the policy says no to is no failure.
+        (Err(Error::Refused(_)), _, _) => return made.map(|(reply, made)| (reply, Some(made))),
         (Err(_), _, OnFailure::Unconfined) => "as on_failure = \"unconfined\" says",
         _ => return made.map(|(reply, made)| (reply, Some(made))),
     };
@@ -203,19 +241,80 @@ fn is_nsshell(account: &Account) -> bool {
         || same(&account.shell).is_some_and(|shell| Some(shell) == same(nsshell))
 }
 
-/// Makes the session: init builds the host layer while the user namespace is made here.
+/// Shares the session that the user has, or makes one.
 fn open(
     plan: &Plan,
     session: &SessionPlan,
     maker: Option<Result<Maker, Error>>,
-    holder: &OwnedFd,
+    asking: &Asking<'_>,
 ) -> Result<(Reply, Made), Error> {
     let deadline = Instant::now() + Duration::from_secs(u64::from(session.timeout));
     refuse_chroot()?;
+    match join::seek(plan, session, asking.holder, deadline)? {
+        Sought::Joined(joined) => share(plan, *joined),
+        // The lock is held until the session is published.
+        Sought::Make(mut making) => {
+            let made = make(plan, session, maker, asking, deadline, &making);
+            if let (Err(_), Some(turn)) = (&made, making.turn.take()) {
+                turn.tidy();
+            }
+            made
+        }
+    }
+}
+
+/// What the module hears of a session that was there.
+fn share(plan: &Plan, joined: Joined) -> Result<(Reply, Made), Error> {
+    let record = joined.record;
+    let kinds = Kinds::from_bits(record.kinds)
+        .ok_or(Error::Protocol("a record with unknown kinds of namespaces"))?;
+    let policy = if joined.as_planned { "same" } else { "other" };
+    let facts = trail::facts(plan, &record.session).with("policy", policy);
+    let confined = Confined {
+        facts: with_init(facts, record.pid, kinds, &record.namespaces),
+        session: record.session,
+        profile: record.profile,
+        kinds,
+        uid: record.uid,
+        joined: true,
+        environment: record.environment,
+    };
+    let made = Made {
+        init: joined.pidfd,
+        lease: joined.lease,
+    };
+    Ok((Reply::Confined(confined), made))
+}
+
+/// With the session's init and the namespaces that are its own.
+fn with_init(facts: Facts, pid: i32, kinds: Kinds, inodes: &BTreeMap<String, u64>) -> Facts {
+    inodes
+        .iter()
+        .filter(|(kind, _)| Kinds::named(kind).is_some_and(|kind| kinds.has(kind)))
+        .fold(
+            facts.with("init", pid.to_string()),
+            |facts, (kind, inode)| facts.with(&format!("{NAMESPACE}{kind}"), inode.to_string()),
+        )
+}
+
+/// Makes the session: init builds the host layer while the user namespace is made here.
+fn make(
+    plan: &Plan,
+    session: &SessionPlan,
+    maker: Option<Result<Maker, Error>>,
+    asking: &Asking<'_>,
+    deadline: Instant,
+    wanted: &join::Making,
+) -> Result<(Reply, Made), Error> {
     let record = record::reserve()?;
     let cannot = |errno| Error::system("cannot make a socket", errno);
     let (lease, init_lease) = socket::pair().map_err(cannot)?;
     let (to_init, from_helper) = socket::pair().map_err(cannot)?;
+    let holder = asking
+        .holder
+        .try_clone()
+        .map_err(|_| cannot(Errno::MFILE))?;
+    let has_door = join::has_door(plan);
     let init = init::start(init::Start {
         plan,
         session,
@@ -224,6 +323,8 @@ fn open(
         lease: init_lease,
         holder,
         record: &record,
+        has_door,
+        format: asking.format,
     })?;
     let made = Making {
         plan,
@@ -232,13 +333,24 @@ fn open(
         init: &init,
         to_init: &to_init,
         deadline,
+        has_door,
+        replaced: wanted.replaced.as_deref().unwrap_or_default(),
     };
     match finish(&made, maker) {
-        Ok(reply) => Ok((reply, Made { init, lease })),
+        Ok(reply) => Ok((
+            reply,
+            Made {
+                init: init.pidfd,
+                lease,
+            },
+        )),
         Err(error) => {
             // It would end by itself, since nobody has its lease; but not if it hangs.
             init.kill(Instant::now() + Duration::from_secs(1));
             record.remove();
+            if has_door {
+                door::sweep(plan.account.uid, &record.session);
+            }
             Err(error)
         }
     }
@@ -252,6 +364,9 @@ struct Making<'a> {
     init: &'a Child,
     to_init: &'a OwnedFd,
     deadline: Instant,
+    has_door: bool,
+    /// the session that was ended for this one; empty: none
+    replaced: &'a str,
 }
 
 /// What needs a running init: its user namespace, its word that it is ready, its record.
@@ -263,6 +378,7 @@ fn finish(making: &Making<'_>, maker: Option<Result<Maker, Error>>) -> Result<Re
         init,
         to_init,
         deadline,
+        ..
     } = *making;
     if let Some(maps) = &session.id_maps {
         // A login that is left alone by default, and that a rule confines, has none yet.
@@ -272,16 +388,35 @@ fn finish(making: &Making<'_>, maker: Option<Result<Maker, Error>>) -> Result<Re
         let _ = socket::send(to_init, b"user", &[namespace.as_fd()]);
     }
     hear_ready(making)?;
-    record.publish(plan, init.pid)?;
-    let runtime = layer::runtime_dir(plan);
+    let kinds = init::kinds(session);
+    let (start, namespaces) = join::identity(init.pid)
+        .map_err(|errno| Error::system("cannot look at the session's init in /proc", errno))?;
+    let environment: Vec<String> = layer::runtime_dir(plan)
+        .map(|path| format!("XDG_RUNTIME_DIR={}", path.display()))
+        .into_iter()
+        .collect();
+    let facts = trail::facts(plan, &record.session).with("replaced", making.replaced);
+    let facts = with_init(facts, init.pid, kinds, &namespaces);
+    record.publish(
+        plan,
+        init.pid,
+        &record::Made {
+            start,
+            namespaces,
+            has_door: making.has_door,
+            kinds: kinds.bits(),
+            planned: join::fingerprint(plan),
+            environment: environment.clone(),
+        },
+    )?;
     Ok(Reply::Confined(Confined {
         session: record.session.clone(),
         profile: plan.profile.clone(),
-        kinds: init::kinds(session),
-        environment: runtime
-            .map(|path| format!("XDG_RUNTIME_DIR={}", path.display()))
-            .into_iter()
-            .collect(),
+        kinds,
+        uid: plan.account.uid,
+        joined: false,
+        environment,
+        facts,
     }))
 }
 

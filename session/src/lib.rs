@@ -9,7 +9,10 @@
 
 #[cfg(feature = "engine")]
 pub mod accounts;
+pub mod audit;
 pub mod caller;
+#[cfg(feature = "engine")]
+mod door;
 #[cfg(feature = "engine")]
 pub mod enter;
 mod error;
@@ -20,7 +23,13 @@ pub mod init;
 #[cfg(feature = "engine")]
 pub mod inventory;
 #[cfg(feature = "engine")]
+pub mod join;
+#[cfg(feature = "engine")]
 pub mod layer;
+#[cfg(feature = "engine")]
+mod lease;
+#[cfg(feature = "engine")]
+mod limits;
 #[cfg(feature = "engine")]
 pub mod maps;
 #[cfg(feature = "engine")]
@@ -36,6 +45,8 @@ pub mod standalone;
 pub mod subordinate;
 pub mod sys;
 #[cfg(feature = "engine")]
+mod trail;
+#[cfg(feature = "engine")]
 pub mod user_namespace;
 
 pub use error::{Error, one_line};
@@ -47,6 +58,9 @@ pub const STATE: &str = "/run/nsshell";
 /// The directory of session records on the host; root, 0700. A record's file name is the
 /// session's.
 pub const RECORDS: &str = "/run/nsshell/sessions";
+
+/// The directory of the doors of sessions on the host, a directory a user; root, 0700.
+pub const USERS: &str = "/run/nsshell/users";
 
 /// Inside a session: its plan, as JSON.
 pub const PLAN: &str = "/run/nsshell/plan";

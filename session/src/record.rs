@@ -4,13 +4,14 @@
 //! session's init: a kernel object, which no crash can leave behind. A file that is not
 //! locked belongs to a session whose init was killed, and is swept away.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use nsshell_config::Plan;
+use nsshell_config::{Plan, Scope};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,7 @@ use crate::sys::{Errno, fd};
 use crate::{RECORDS, STATE};
 
 /// What is known of a live session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// name of the session
     pub session: String,
@@ -39,6 +40,41 @@ pub struct Record {
     pub pid: i32,
     /// when it was opened, in seconds since 1970
     pub started: u64,
+    /// when `pid` was started, in clock ticks since boot; 0: not known
+    #[serde(default)]
+    pub start: u64,
+    /// inodes of the namespaces of `pid`, by the names of their links in /proc/PID/ns
+    #[serde(default)]
+    pub namespaces: BTreeMap<String, u64>,
+    /// who shares it
+    #[serde(default)]
+    pub scope: Scope,
+    /// the kinds of namespaces that a login enters, as bits of [`crate::sys::ns::Kinds`]
+    #[serde(default)]
+    pub kinds: u32,
+    /// of what was planned; another plan has another one
+    #[serde(default)]
+    pub planned: String,
+    /// `NAME=value` pairs for the PAM environment of its logins
+    #[serde(default)]
+    pub environment: Vec<String>,
+}
+
+/// What is known of a session once it is made.
+#[derive(Debug, Clone, Default)]
+pub struct Made {
+    /// see [`Record::start`]
+    pub start: u64,
+    /// see [`Record::namespaces`]
+    pub namespaces: BTreeMap<String, u64>,
+    /// whether it takes further logins
+    pub has_door: bool,
+    /// see [`Record::kinds`]
+    pub kinds: u32,
+    /// see [`Record::planned`]
+    pub planned: String,
+    /// see [`Record::environment`]
+    pub environment: Vec<String>,
 }
 
 /// A record that is locked but not listed yet.
@@ -85,7 +121,7 @@ impl Reserved {
     ///
     /// # Errors
     /// /run is full.
-    pub fn publish(&self, plan: &Plan, pid: i32) -> Result<(), Error> {
+    pub fn publish(&self, plan: &Plan, pid: i32, made: &Made) -> Result<(), Error> {
         let record = Record {
             session: self.session.clone(),
             user: plan.account.name.clone(),
@@ -98,6 +134,16 @@ impl Reserved {
             started: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs()),
+            start: made.start,
+            namespaces: made.namespaces.clone(),
+            // One that has no door is nobody else's.
+            scope: match &plan.session {
+                Some(session) if made.has_door => session.life.scope,
+                _ => Scope::Session,
+            },
+            kinds: made.kinds,
+            planned: made.planned.clone(),
+            environment: made.environment.clone(),
         };
         let text = serde_json::to_vec(&record)
             .map_err(|_| Error::Protocol("a record that cannot be written down"))?;
@@ -180,6 +226,18 @@ pub fn live() -> Result<Vec<Record>, Error> {
     }
     records.sort_by(|a, b| (a.started, &a.session).cmp(&(b.started, &b.session)));
     Ok(records)
+}
+
+/// The record of the session of this name, if it is alive.
+///
+/// # Errors
+/// The directory cannot be opened.
+pub(crate) fn find(session: &str) -> Result<Option<Record>, Error> {
+    match fd::open_beneath(rustix::fs::CWD, Path::new(RECORDS), OFlags::DIRECTORY) {
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(cannot_list(errno)),
+        Ok(directory) => Ok(read(directory, Path::new(session))),
+    }
 }
 
 /// One record, if its session is alive.

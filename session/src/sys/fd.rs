@@ -127,6 +127,11 @@ pub fn remove_file(path: &Path) {
     let _ = rustix::fs::unlink(path);
 }
 
+/// Removes a directory if it is there and empty.
+pub fn remove_directory(path: &Path) {
+    let _ = rustix::fs::rmdir(path);
+}
+
 /// Takes a descriptor that whoever started this program has left open under an agreed number.
 ///
 /// # Errors

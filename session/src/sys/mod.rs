@@ -7,6 +7,7 @@
 
 pub mod caps;
 pub mod fd;
+pub mod lock;
 pub mod mount;
 pub mod ns;
 pub mod process;
@@ -15,6 +16,7 @@ pub mod socket;
 pub mod spawn;
 pub mod start;
 pub mod terminal;
+pub mod unix;
 #[cfg(feature = "engine")]
 pub mod users;
 

@@ -355,6 +355,29 @@ pub fn own_pidfd() -> Result<OwnedFd> {
     )
 }
 
+/// A handle of the process that has this number now.
+///
+/// # Errors
+/// ESRCH: there is none; EINVAL: it is no number of a process.
+pub fn pidfd(pid: i32) -> Result<OwnedFd> {
+    let pid = rustix::process::Pid::from_raw(pid).ok_or(Errno::INVAL)?;
+    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
+}
+
+/// When the process of this number was started, in clock ticks since boot (proc_pid_stat(5)).
+///
+/// # Errors
+/// ENOENT, ESRCH: there is none.
+pub fn start_time(pid: i32) -> Result<u64> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat"))
+        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    let stat = String::from_utf8_lossy(&stat);
+    // The name of the program, in parentheses, may hold anything; field 22 is the 20th after.
+    let (_, rest) = stat.rsplit_once(')').ok_or(Errno::IO)?;
+    let start = rest.split_ascii_whitespace().nth(19).ok_or(Errno::IO)?;
+    start.parse().map_err(|_| Errno::IO)
+}
+
 /// Names the caller in /proc/PID/comm; at most 15 bytes show.
 ///
 /// # Errors
@@ -447,6 +470,19 @@ pub fn reset_limits() {
         Rlimit {
             current: Some(0),
             maximum: Some(0),
+        },
+    );
+}
+
+/// Raises the limit of descriptors as far as it goes: a session's init has two a login.
+pub fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
         },
     );
 }
