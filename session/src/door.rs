@@ -56,21 +56,18 @@ fn cannot(uid: u32) -> impl Fn(Errno) -> Error {
 /// be root's alone.
 fn directory(uid: u32) -> Result<OwnedFd, Error> {
     let own = Path::new(USERS).join(uid.to_string());
-    for _ in 0..TRIES {
+    'again: for _ in 0..TRIES {
+        let mut directory = None;
         for path in [Path::new(STATE), Path::new(USERS), &own] {
             match rustix::fs::mkdir(path, Mode::from_raw_mode(0o700)) {
                 Ok(()) | Err(Errno::EXIST) => {}
-                // The last session of the user has just ended, and taken it away.
-                Err(Errno::NOENT) => break,
                 Err(errno) => return Err(cannot(uid)(errno)),
             }
-        }
-        let directory = match fd::open_beneath(CWD, &own, OFlags::DIRECTORY) {
-            Err(Errno::NOENT) => continue,
-            other => other.map_err(cannot(uid))?,
-        };
-        for path in [Path::new(STATE), Path::new(USERS), &own] {
-            let place = fd::open_place(path).map_err(cannot(uid))?;
+            let place = match fd::open_beneath(CWD, path, OFlags::DIRECTORY) {
+                // The last session of the user has just ended, and taken it away.
+                Err(Errno::NOENT) => continue 'again,
+                other => other.map_err(cannot(uid))?,
+            };
             let stat = rustix::fs::fstat(&place).map_err(cannot(uid))?;
             if stat.st_uid != 0 || stat.st_mode & 0o077 != 0 {
                 return Err(Error::NotAsPlanned(format!(
@@ -80,8 +77,9 @@ fn directory(uid: u32) -> Result<OwnedFd, Error> {
                     stat.st_mode & 0o7777
                 )));
             }
+            directory = Some(place);
         }
-        return Ok(directory);
+        return directory.ok_or_else(|| cannot(uid)(Errno::NOENT));
     }
     Err(cannot(uid)(Errno::NOENT))
 }

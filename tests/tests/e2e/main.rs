@@ -33,6 +33,7 @@ mod harness;
 mod import;
 mod keys;
 mod layer;
+mod life;
 mod local;
 mod machine;
 mod maps;
