@@ -113,7 +113,7 @@ pub(crate) fn max_sessions(node: &Node<'_>, faults: &mut Faults) -> Option<At<u3
             let what = format!("`max_sessions` is {number}, not 1 to {MOST_SESSIONS}");
             let noted = faults.error(node.place, what);
             if number == 0 {
-                noted.help("leave it out for any number; a rule with profile `none` or an account without a shell keeps somebody out");
+                noted.help("leave it out for any number");
             }
             None
         }

@@ -351,6 +351,8 @@ mounts       /proc        the session's processes
              /tmp         empty, mode 1777, size 1g
 grace        5 s from SIGTERM to SIGKILL at the end of the session
 timeout      10 s to make the session
+scope        user: shared by the user's logins under this profile; also if it was planned otherwise
+on logout    it ends with its last login
 on failure   the login is refused";
         assert_eq!(explained(text, "alice", 1000), want);
     }
