@@ -38,17 +38,19 @@ pub(crate) fn path(uid: u32, session: &str) -> PathBuf {
 }
 
 fn cannot(uid: u32) -> impl Fn(Errno) -> Error {
-    move |errno| {
-        let advice = if errno == Errno::NOSPC {
-            "free space on /run"
-        } else {
-            ""
-        };
-        Error::System {
-            doing: format!("cannot use the directory {USERS}/{uid}"),
-            errno,
-            advice: advice.to_owned(),
-        }
+    move |errno| cannot_do("use", &Path::new(USERS).join(uid.to_string()), errno)
+}
+
+fn cannot_do(what: &str, path: &Path, errno: Errno) -> Error {
+    let advice = if errno == Errno::NOSPC {
+        "free space on /run"
+    } else {
+        ""
+    };
+    Error::System {
+        doing: format!("cannot {what} the directory {}", path.display()),
+        errno,
+        advice: advice.to_owned(),
     }
 }
 
@@ -61,14 +63,14 @@ fn directory(uid: u32) -> Result<OwnedFd, Error> {
         for path in [Path::new(STATE), Path::new(USERS), &own] {
             match rustix::fs::mkdir(path, Mode::from_raw_mode(0o700)) {
                 Ok(()) | Err(Errno::EXIST) => {}
-                Err(errno) => return Err(cannot(uid)(errno)),
+                Err(errno) => return Err(cannot_do("make", path, errno)),
             }
             let place = match fd::open_beneath(CWD, path, OFlags::DIRECTORY) {
                 // The last session of the user has just ended, and taken it away.
                 Err(Errno::NOENT) => continue 'again,
-                other => other.map_err(cannot(uid))?,
+                other => other.map_err(|errno| cannot_do("open", path, errno))?,
             };
-            let stat = rustix::fs::fstat(&place).map_err(cannot(uid))?;
+            let stat = rustix::fs::fstat(&place).map_err(|errno| cannot_do("open", path, errno))?;
             if stat.st_uid != 0 || stat.st_mode & 0o077 != 0 {
                 return Err(Error::NotAsPlanned(format!(
                     "{} is not root's alone (uid {}, mode {:04o}); remove it",
