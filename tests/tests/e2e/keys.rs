@@ -310,7 +310,11 @@ fn with_a_key_a_login_is_another_one_than_without_it() {
                 .without_sshd()
                 .prepare("hostname testhost")
                 .start();
-            let got = host.run(case.look).text();
+            // An idle session shows itself after half a minute at the earliest.
+            let look = host
+                .cmd(case.look)
+                .limit(std::time::Duration::from_secs(60));
+            let got = look.output().text();
             if got != wanted {
                 faults.push(format!(
                     "{}: {policy:?} gives {got:?}, not {wanted:?}\n{}",

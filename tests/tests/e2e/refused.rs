@@ -43,7 +43,7 @@ const HELPERS: [(&str, &[&str]); 9] = [
         &["do not fit together: a session without its descriptors"],
     ),
     (
-        "printf 'Cname\\000standard\\0001\\000' >&3",
+        "printf 'Cname\\000standard\\0001\\0001000\\000\\0000\\000' >&3",
         &["do not fit together: unknown kind of namespace"],
     ),
 ];
