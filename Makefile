@@ -6,7 +6,8 @@
 #   sudo make demo        two logins, side by side, without and with nsshell
 #   sudo make test        everything that can be checked
 #   sudo make bench       what a session costs
-#   make fuzz             FUZZ_SECONDS=600 for each parser
+#   sudo make scale       what 50,000 accounts and 10,000 rules cost one
+#   make fuzz             FUZZ_SECONDS=600 for each parser: policy, subid, import
 #   make lint | deps | clean
 
 PREFIX  ?= /usr
@@ -56,7 +57,7 @@ CARGO_AS_ROOT = env $(RUST_ENV) NSSHELL_BUILD='$(NSSHELL_BUILD)' cargo
 # says what is run without the environment, which is long
 cargo = echo 'cargo $(1)'; $(CARGO) $(1)
 
-.PHONY: fuzz all build install install-files uninstall test test-install bench demo lint deps clean need-cargo
+.PHONY: fuzz all build install install-files uninstall test test-install bench scale demo lint deps clean need-cargo
 .NOTPARALLEL:
 
 all: build
@@ -134,6 +135,9 @@ fuzz: need-cargo
 
 bench: deps build
 	NSSHELL_BUILD='$(NSSHELL_BUILD)' tests/bench/bench.sh
+
+scale: deps build
+	NSSHELL_BUILD='$(NSSHELL_BUILD)' tests/bench/scale.sh
 
 demo: deps build
 	NSSHELL_BUILD='$(NSSHELL_BUILD)' tests/demo.sh

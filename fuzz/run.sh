@@ -11,7 +11,7 @@ set -eu
 cd "$(dirname "$0")"
 seconds=${1:-600}
 shift || true
-[ $# -gt 0 ] || set -- policy subid
+[ $# -gt 0 ] || set -- policy subid import
 host=$(rustc -vV | sed -n 's/^host: //p')
 # with a target named, these flags are not for build scripts
 export RUSTFLAGS="--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module \

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::host::{Facts, Host};
+use crate::host::Host;
 use crate::matching::Candidate;
 use crate::pattern::{Name, Who};
+use crate::profile::Profile;
 use crate::resolve::plan;
 use crate::rule::Rule;
-use crate::{Account, Error, Login, Plan, Policy};
+use crate::{Account, Error, Login, Matched, Plan, Policy};
 
 /// The rules of a policy by whom they name.
 pub struct Everybody<'p> {
@@ -57,8 +58,23 @@ impl<'p> Everybody<'p> {
         host: &dyn Host,
     ) -> Result<Plan, Error> {
         let mut candidate = Candidate::new(login, account, host);
+        let chosen = self.choose(login, &mut candidate)?;
+        plan(self.policy, chosen, login, &mut candidate, host)
+    }
+
+    /// The profile of a login, and the rule that says so.
+    pub(crate) fn choose(
+        &self,
+        login: &Login,
+        candidate: &mut Candidate<'_>,
+    ) -> Result<(&'p str, Profile, Matched), Error> {
         let mut rules: BTreeSet<usize> = BTreeSet::new();
-        rules.extend(self.users.get(account.name.as_str()).into_iter().flatten());
+        rules.extend(
+            self.users
+                .get(candidate.account.name.as_str())
+                .into_iter()
+                .flatten(),
+        );
         if !self.groups.is_empty() {
             for group in candidate.groups()? {
                 rules.extend(self.groups.get(group.as_str()).into_iter().flatten());
@@ -71,10 +87,7 @@ impl<'p> Everybody<'p> {
             (_, None) => named.next(),
         });
         let rules = next.filter_map(|at| self.policy.rules.get(at));
-        let chosen = self
-            .policy
-            .choose_among(rules, &mut candidate, login, |_, _| {})?;
-        plan(self.policy, chosen, login, &mut candidate, host)
+        self.policy.choose_among(rules, candidate, login, |_, _| {})
     }
 }
 
@@ -89,27 +102,4 @@ pub(crate) fn named(rule: &Rule) -> Option<Vec<(bool, &str)>> {
     });
     let names: Option<Vec<_>> = names.collect();
     names.filter(|names| !names.is_empty())
-}
-
-/// Accounts of a host by what their logins come to.
-#[derive(Debug)]
-pub struct Refused {
-    /// who
-    pub account: Account,
-    /// why
-    pub error: Error,
-}
-
-/// The accounts whose logins would be refused, in the order of the host.
-#[must_use]
-pub fn refused(policy: &Policy, login: &Login, facts: &dyn Facts) -> Vec<Refused> {
-    let everybody = Everybody::new(policy);
-    let of = |account: &Account| {
-        let error = everybody.resolve(login, account, facts).err()?;
-        Some(Refused {
-            account: account.clone(),
-            error,
-        })
-    };
-    facts.accounts().iter().filter_map(of).collect()
 }

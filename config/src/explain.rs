@@ -10,7 +10,7 @@ use crate::profile::Keys;
 use crate::resolve::traced;
 use crate::rule::Rule;
 use crate::source::Place;
-use crate::{Account, Error, Login, Matched, OnFailure, Plan, Policy, on_failure};
+use crate::{Account, Error, Login, Matched, OnFailure, Plan, Policy, Spared, spared};
 
 /// Everything about one login.
 #[derive(Debug)]
@@ -26,8 +26,10 @@ pub struct Explanation {
     pub origins: Vec<Origin>,
     /// the plan, or why there is none
     pub plan: Result<Plan, Error>,
-    /// what becomes of the login without a plan
+    /// what becomes of the login if its session cannot be made
     pub on_failure: OnFailure,
+    /// why a login without a plan goes on all the same; none: it is refused, or has a plan
+    pub spared: Option<Spared>,
 }
 
 /// A rule that is not about the login.
@@ -65,6 +67,10 @@ pub fn explain(
     most: usize,
 ) -> Explanation {
     let (missed, chosen, plan) = traced(policy, login, account, host);
+    let spared = match &plan {
+        Ok(_) => None,
+        Err(_) => spared(policy, login, account, host),
+    };
     let missed_before = missed.len().saturating_sub(most);
     let missed = missed
         .into_iter()
@@ -83,8 +89,10 @@ pub fn explain(
         },
         on_failure: match &plan {
             Ok(plan) => plan.on_failure,
-            Err(_) => on_failure(policy, login, account, host),
+            Err(_) if spared.is_some() => OnFailure::Unconfined,
+            Err(_) => OnFailure::Deny,
         },
+        spared,
         chosen,
         plan,
     }

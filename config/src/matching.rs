@@ -16,6 +16,7 @@ pub(crate) struct Candidate<'a> {
     /// the bits of `rhost`, if it is an address
     address: Option<u128>,
     host: &'a dyn Host,
+    /// in the order of their names: each of many rules looks for one
     groups: Option<Vec<String>>,
 }
 
@@ -56,12 +57,15 @@ impl<'a> Candidate<'a> {
         mut names: impl Iterator<Item = &'n Name>,
     ) -> Result<bool, Error> {
         let groups = self.groups()?;
-        Ok(names.any(|name| groups.iter().any(|group| name.matches(group))))
+        Ok(names.any(|name| is_among(name, groups)))
     }
 
+    /// The names of the account's groups, sorted.
     pub(crate) fn groups(&mut self) -> Result<&[String], Error> {
         if self.groups.is_none() {
-            self.groups = Some(self.host.groups(self.account)?);
+            let mut groups = self.host.groups(self.account)?;
+            groups.sort_unstable();
+            self.groups = Some(groups);
         }
         Ok(self.groups.as_deref().unwrap_or(&[]))
     }
@@ -127,6 +131,16 @@ impl Rule {
     }
 }
 
+/// Whether one of these sorted names matches.
+fn is_among(name: &Name, sorted: &[String]) -> bool {
+    match name {
+        Name::Literal(name) => sorted
+            .binary_search_by(|one| one.as_str().cmp(name))
+            .is_ok(),
+        glob @ Name::Glob(_) => sorted.iter().any(|one| glob.matches(one)),
+    }
+}
+
 fn miss(key: &'static str, verdict: Verdict) -> Option<Miss> {
     (verdict != Verdict::In).then_some(Miss::List(key, verdict))
 }
@@ -180,7 +194,7 @@ fn users(
     }
     let groups = candidate.groups()?;
     let is_in = |who: &Who| match who {
-        Who::Group(group) => groups.iter().any(|name| group.matches(name)),
+        Who::Group(group) => is_among(group, groups),
         Who::User(_) => false,
     };
     if let Some(at) = list.items.iter().position(|i| i.negated && is_in(&i.what)) {

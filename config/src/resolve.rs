@@ -7,15 +7,15 @@ use crate::profile::{IdMap, Profile, Ranges};
 use crate::rule::Rule;
 use crate::template::Values;
 use crate::{
-    Account, Error, HidePid, IdMapLine, IdMaps, Login, Matched, Mode, Mount, Namespace, OnFailure,
-    Plan, Policy, SessionPlan, idmap,
+    Account, Error, HidePid, IdMapLine, IdMaps, Login, Matched, Mount, Namespace, OnFailure, Plan,
+    Policy, SessionPlan, idmap,
 };
 
 /// The plan of a login. Everything that can be found wrong without acting is found here.
 ///
 /// # Errors
 /// No rule matches, the user's ids cannot be mapped as the profile says, or the host does not
-/// answer. There is no plan then; [`on_failure`] says what becomes of the login.
+/// answer. There is no plan then; [`spared`](crate::spared()) says what becomes of the login.
 pub fn resolve(
     policy: &Policy,
     login: &Login,
@@ -57,23 +57,9 @@ pub(crate) fn traced<'p>(
     }
 }
 
-/// What becomes of a login for which [`resolve`] has failed: refused, unless the profile that
-/// was chosen for it says otherwise or only observes, or the user is exempt. Where even that cannot be found
-/// out, it is refused.
-#[must_use]
-pub fn on_failure(policy: &Policy, login: &Login, account: &Account, host: &dyn Host) -> OnFailure {
-    let mut candidate = Candidate::new(login, account, host);
-    let chosen = policy.choose(&mut candidate, login, |_, _| {});
-    match chosen.map(|(_, profile, _)| (profile.on_failure, profile.mode)) {
-        Ok((OnFailure::Unconfined, _) | (_, Mode::Observe)) => OnFailure::Unconfined,
-        _ if exempt(policy, &mut candidate) => OnFailure::Unconfined,
-        _ => OnFailure::Deny,
-    }
-}
-
 /// Whether the user is in a group that is never refused. A user database that does not answer
 /// makes nobody exempt.
-fn exempt(policy: &Policy, candidate: &mut Candidate<'_>) -> bool {
+pub(crate) fn exempt(policy: &Policy, candidate: &mut Candidate<'_>) -> bool {
     !policy.exempt.is_empty()
         && candidate
             .is_in(policy.exempt.iter().map(|group| &group.value))

@@ -5,8 +5,8 @@ mod common;
 
 use common::{Table, account, faults, parse};
 use nsshell_config::{
-    Everybody, Layer, Login, Mode, Mount, OnFailure, Plan, Policy, PolicyFile, explain, on_failure,
-    resolve,
+    Everybody, Layer, Login, Mode, Mount, OnFailure, Plan, Policy, PolicyFile, Spared, explain,
+    resolve, spared,
 };
 
 fn jail(rule: &str) -> Policy {
@@ -203,11 +203,11 @@ fn failure_and_mode_are_in_the_plan() {
         let login = common::login("sshd");
         let account = account(name, 1000);
         assert!(resolve(&policy, &login, &account, &host).is_err());
-        on_failure(&policy, &login, &account, &host)
+        spared(&policy, &login, &account, &host)
     };
-    assert_eq!(of("alice", vec!["staff"], false), OnFailure::Unconfined);
-    assert_eq!(of("bob", vec!["users"], false), OnFailure::Deny);
-    assert_eq!(of("bob", vec!["staff"], true), OnFailure::Deny);
+    assert_eq!(of("alice", vec!["staff"], false), Some(Spared::Exempt));
+    assert_eq!(of("bob", vec!["users"], false), None);
+    assert_eq!(of("bob", vec!["staff"], true), None);
 }
 
 fn file(name: &str, layer: Layer, text: &str) -> PolicyFile {

@@ -8,7 +8,7 @@ use std::path::Path;
 use libfuzzer_sys::fuzz_target;
 use nsshell_config::{
     Account, Error, Everybody, Facts, Host, IdKind, Layer, Login, Mount, Policy, PolicyFile, Range,
-    explain, lint, on_failure, refused, resolve,
+    explain, lint, refused, resolve, spared,
 };
 
 /// A host that takes its groups and accounts from the words of the policy.
@@ -151,10 +151,10 @@ fuzz_target!(|data: &[u8]| {
             if let Ok(plan) = plan {
                 check_mounts(plan.session.as_ref().map_or(&[], |session| &session.mounts));
             }
-            let _ = on_failure(&policy, &login, account, &host);
+            let _ = spared(&policy, &login, account, &host);
         }
         let _ = explain(&policy, &login, &host.accounts[0], &host, 5);
-        let _ = refused(&policy, &login, &host);
+        let _ = refused(&policy, &login, &host, &|plan| Some(plan.profile.clone()));
     }
     for found in lint(&policy, &host) {
         let _ = format!("{found:#}");

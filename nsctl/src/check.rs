@@ -34,7 +34,7 @@ pub(crate) fn run(
         ..Login::default()
     };
     let refused = match arguments.users {
-        true => refused(&policy, &login, &everybody),
+        true => refused(&policy, &login, &everybody, &host::wrong_shell),
         false => Vec::new(),
     };
     if arguments.json {
@@ -44,12 +44,15 @@ pub(crate) fn run(
             writeln!(told, "{fault:#}")?;
         }
         for one in &refused {
-            let name = printable(&one.account.name);
-            writeln!(told, "{name} would be refused: {}", one.error)?;
+            let (name, why) = (printable(&one.account.name), printable(&one.why));
+            match one.spared {
+                None => writeln!(told, "{name} would be refused: {why}")?,
+                Some(spared) => writeln!(told, "{name} would be left unconfined, {spared}: {why}")?,
+            }
         }
         summary(arguments, &found, &refused, told)?;
     }
-    match errors(&found) + refused.len() {
+    match errors(&found) + count(&refused, false) {
         0 => Ok(()),
         _ => Err(Error::Told),
     }
@@ -58,6 +61,12 @@ pub(crate) fn run(
 fn errors(found: &[Diagnostic]) -> usize {
     let is_error = |fault: &&Diagnostic| fault.severity == Severity::Error;
     found.iter().filter(is_error).count()
+}
+
+/// How many of them are spared, or are not.
+fn count(refused: &[Refused], spared: bool) -> usize {
+    let is_one = |one: &&Refused| one.spared.is_some() == spared;
+    refused.iter().filter(is_one).count()
 }
 
 /// The policy to be checked.
@@ -98,7 +107,11 @@ fn summary(
         line += &format!(", {}", number(found.len() - errors, "warning"));
     }
     if arguments.users {
-        line += &format!(", {} would be refused", number(refused.len(), "user"));
+        let number = |spared| number(count(refused, spared), "user");
+        line += &format!(", {} would be refused", number(false));
+        if count(refused, true) > 0 {
+            line += &format!(", {} would be left unconfined", number(true));
+        }
     }
     writeln!(told, "{line}")?;
     Ok(())
@@ -107,13 +120,22 @@ fn summary(
 /// What is found, for programs.
 fn print(found: &[Diagnostic], refused: &[Refused], out: &mut impl Write) -> Result<(), Error> {
     let found = found.iter().map(as_json);
-    let refused = refused.iter().map(|one| {
-        serde_json::json!({ "user": one.account.name, "uid": one.account.uid,
-            "why": one.error.to_string() })
-    });
+    let (mut spared, mut out_of_luck) = (Vec::new(), Vec::new());
+    for one in refused {
+        let (name, uid) = (&one.account.name, one.account.uid);
+        let mut value = serde_json::json!({ "user": name, "uid": uid, "why": one.why });
+        match one.spared {
+            None => out_of_luck.push(value),
+            Some(by) => {
+                value["by"] = by.key().into();
+                spared.push(value);
+            }
+        }
+    }
     let value = serde_json::json!({
         "found": found.collect::<Vec<_>>(),
-        "refused": refused.collect::<Vec<_>>(),
+        "refused": out_of_luck,
+        "spared": spared,
     });
     serde_json::to_writer_pretty(&mut *out, &value).map_err(crate::error::json)?;
     writeln!(out)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use nsshell_config::{
     Explanation, IdMapLine, Login, Mode, Mount, Namespace, OnFailure, Origin, Plan, SessionPlan,
+    Spared,
 };
 
 use crate::cli::ExplainArguments;
@@ -28,26 +29,33 @@ pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<
         false => SHOWN,
     };
     let explanation = host::explained(arguments.config.as_deref(), user, &login, most)?;
+    let shell = match &explanation.plan {
+        Ok(plan) => host::judge(plan),
+        Err(_) => Ok(()),
+    };
     if arguments.json {
-        let value = json(&explanation)?;
+        let value = json(&explanation, shell.as_ref().err())?;
         serde_json::to_writer_pretty(&mut *out, &value).map_err(crate::error::json)?;
         writeln!(out)?;
     } else {
         let mut rows = why(&explanation);
         if let Ok(plan) = &explanation.plan {
-            rows.extend(self::rows(plan, &host::nsshell()));
+            rows.extend(self::rows(plan, &host::nsshell(), shell.is_ok()));
+        }
+        if let Some(spared) = explanation.spared {
+            let what = format!("left unconfined, {spared}");
+            rows.push(vec!["login".to_owned(), what]);
         }
         for line in table::columns(&rows) {
             writeln!(out, "{line}")?;
         }
     }
-    match explanation.plan {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            // what was found out stays in front of the reason
-            out.flush()?;
-            Err(error.into())
-        }
+    // what was found out stays in front of the reason
+    out.flush()?;
+    match (explanation.plan, shell) {
+        (Err(error), _) => Err(error.into()),
+        (Ok(plan), Err(error)) if plan.spared().is_none() => Err(error.into()),
+        (Ok(_), _) => Ok(()),
     }
 }
 
@@ -83,7 +91,10 @@ fn origin_cells(origin: &Origin) -> Vec<String> {
     vec![origin.key.to_owned(), from]
 }
 
-fn json(explanation: &Explanation) -> Result<serde_json::Value, Error> {
+fn json(
+    explanation: &Explanation,
+    shell: Option<&nsshell_session::Error>,
+) -> Result<serde_json::Value, Error> {
     let missed = explanation.missed.iter().map(|missed| {
         serde_json::json!({
             "file": missed.rule.file,
@@ -101,6 +112,12 @@ fn json(explanation: &Explanation) -> Result<serde_json::Value, Error> {
             "overridden": origin.overridden.iter().map(place).collect::<Vec<_>>(),
         })
     });
+    let (refused, spared) = match (&explanation.plan, shell) {
+        (Err(error), _) => (Some(error.to_string()), explanation.spared),
+        (Ok(plan), shell) => (shell.map(ToString::to_string), plan.spared()),
+    };
+    // of a login that nothing is wrong with there is nobody to be spared
+    let spared = spared.filter(|_| refused.is_some());
     Ok(serde_json::json!({
         "missed_before": explanation.missed_before,
         "missed": missed.collect::<Vec<_>>(),
@@ -110,12 +127,14 @@ fn json(explanation: &Explanation) -> Result<serde_json::Value, Error> {
         "values": origins.collect::<Vec<_>>(),
         "on_failure": explanation.on_failure,
         "plan": explanation.plan.as_ref().ok(),
-        "refused": explanation.plan.as_ref().err().map(ToString::to_string),
+        "refused": refused,
+        "spared": spared.map(Spared::key),
     }))
 }
 
 /// What is said about the plan: a name and a text, or further texts under the same name.
-fn rows(plan: &Plan, nsshell: &Path) -> Vec<Vec<String>> {
+/// `fits`: the login shell of the account can enter what is planned.
+fn rows(plan: &Plan, nsshell: &Path, fits: bool) -> Vec<Vec<String>> {
     let mut rows = Rows::default();
     let (account, login) = (&plan.account, &plan.login);
     rows.say(
@@ -142,10 +161,12 @@ fn rows(plan: &Plan, nsshell: &Path) -> Vec<Vec<String>> {
     rows.say("profile", plan.profile.clone());
     if plan.require_nsshell {
         let (is, wanted) = (account.shell.display(), nsshell.display());
-        rows.say(
-            "login shell",
-            format!("{is}; the login is refused if it is not {wanted}"),
-        );
+        let judged = match (fits, plan.spared()) {
+            (true, _) => "which enters the user namespace".to_owned(),
+            (false, None) => format!("so the login is refused: only {wanted} enters"),
+            (false, Some(_)) => format!("so the login stays unconfined: only {wanted} enters"),
+        };
+        rows.say("login shell", format!("{is}, {judged}"));
     }
     rows.say("real shell", plan.shell.display().to_string());
     match &plan.session {
@@ -306,6 +327,10 @@ mod tests {
     }
 
     fn explained(text: &str, name: &str, uid: u32) -> String {
+        judged(text, name, uid, false)
+    }
+
+    fn judged(text: &str, name: &str, uid: u32, fits: bool) -> String {
         let account = Account {
             name: name.to_owned(),
             uid,
@@ -321,7 +346,7 @@ mod tests {
         };
         let policy = Policy::parse(text, "/etc/p.toml").unwrap();
         let plan = resolve(&policy, &login, &account, &Table).unwrap();
-        table::columns(&rows(&plan, Path::new("/usr/bin/nsshell"))).join("\n")
+        table::columns(&rows(&plan, Path::new("/usr/bin/nsshell"), fits)).join("\n")
     }
 
     #[test]
@@ -333,7 +358,7 @@ user         alice (uid 1000, gid 1000)
 login        service sshd, tty ssh, from 192.0.2.1
 rule         /etc/p.toml:1
 profile      dev
-login shell  /bin/zsh; the login is refused if it is not /usr/bin/nsshell
+login shell  /bin/zsh, so the login is refused: only /usr/bin/nsshell enters
 real shell   /bin/bash
 namespaces   mount ipc pid user uts cgroup
 host name    dev-mill
@@ -355,6 +380,30 @@ scope        user: shared by the user's logins under this profile; also if it wa
 on logout    it ends with its last login
 on failure   the login is refused";
         assert_eq!(explained(text, "alice", 1000), want);
+    }
+
+    #[test]
+    fn a_login_shell_is_judged_by_what_becomes_of_the_login() {
+        let of = |profile: &str, fits| {
+            let text = format!("[profile.standard]\n{profile}\n");
+            let told = judged(&text, "alice", 1000, fits);
+            let line = told.lines().find_map(|l| l.strip_prefix("login shell  "));
+            line.map(str::to_owned)
+        };
+        let nsshell = "only /usr/bin/nsshell enters";
+        let cases = [
+            ("", true, "which enters the user namespace".to_owned()),
+            ("", false, format!("so the login is refused: {nsshell}")),
+            (
+                "mode = 'observe'",
+                false,
+                format!("so the login stays unconfined: {nsshell}"),
+            ),
+        ];
+        for (profile, fits, want) in cases {
+            assert_eq!(of(profile, fits), Some(format!("/bin/zsh, {want}")));
+        }
+        assert_eq!(of("require_nsshell = false", false), None);
     }
 
     #[test]

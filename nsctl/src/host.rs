@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use nsshell_config::subordinate::{Book, People};
-use nsshell_config::{Account, Diagnostic, Explanation, IdKind, Login, Policy, explain};
+use nsshell_config::{Account, Diagnostic, Explanation, IdKind, Login, Plan, Policy, explain};
 use nsshell_session::accounts::{self, SystemHost};
 use nsshell_session::inventory::Inventory;
 use nsshell_session::subordinate::{self, Origin};
-use nsshell_session::{NSSHELL, policy, record};
+use nsshell_session::{NSSHELL, login_shell, policy, record};
 
 use crate::error::Error;
 
@@ -34,6 +34,16 @@ pub(crate) fn explained(
     // This process ends soon: taking ten thousand rules apart would be the slowest of the rest.
     std::mem::forget(policy);
     Ok(explanation)
+}
+
+/// Why the account of a plan cannot have what is planned; none: it can.
+pub(crate) fn wrong_shell(plan: &Plan) -> Option<String> {
+    judge(plan).err().map(|error| error.to_string())
+}
+
+/// Whether the account of a plan can have what is planned: what a login's account phase says.
+pub(crate) fn judge(plan: &Plan) -> Result<(), nsshell_session::Error> {
+    login_shell::check(plan)
 }
 
 /// Everybody on this host.

@@ -13,6 +13,7 @@ mod error;
 mod explain;
 mod host;
 mod import;
+mod import_files;
 mod life;
 mod ls;
 mod ranges;
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
             Some(file) => diff::run(file, arguments, &mut out),
             None => explain::run(arguments, &mut out),
         },
-        Command::Import(arguments) => import::run(arguments, &mut out, &mut told),
+        Command::Import(arguments) => import_files::run(arguments, &mut out, &mut told),
         Command::Ls(arguments) => ls::run(arguments, &mut out),
         Command::Ranges(arguments) => ranges::run(arguments, &mut out, &mut told),
         Command::Schema => schema::run(&mut out),

@@ -204,14 +204,17 @@ fn every_argument_of_the_module_stands_in_its_page_and_the_other_way_round() {
 #[test]
 fn the_forms_of_the_log_stand_in_the_page_of_the_module() {
     let text = page("pam_nsshell.8").replace("\\(dq", "\"");
-    let sources = ["pam_module/src/lib.rs", "session/src/helper.rs"]
-        .map(|file| fs::read_to_string(top().join(file)).unwrap())
-        .join("\n");
+    let sources = [
+        "pam_module/src/lib.rs",
+        "session/src/helper.rs",
+        "config/src/spared.rs",
+    ]
+    .map(|file| fs::read_to_string(top().join(file)).unwrap())
+    .join("\n");
     for form in [
         "as mode = \"observe\" says; it would have been refused",
         "as on_failure = \"unconfined\" says",
         "as the user is exempt",
-        "as the policy says for failures",
         "without a policy",
         "left unconfined, ",
         " refused: ",

@@ -1,17 +1,17 @@
 //! What the host's user database says (NSS): accounts, groups, subordinate ids.
 
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, Instant};
 
 use nix::unistd::{Gid, Group, User};
-use nsshell_config::{Account, Host, IdKind, Range, subid};
+use nsshell_config::{Account, Host, IdKind, Range, group_file, subid};
 
 use crate::error::Error;
 use crate::program::{self, As};
-use crate::sys::Errno;
+use crate::sys::{Errno, users};
 
 const GETSUBIDS: &str = "/usr/bin/getsubids";
 
@@ -58,7 +58,7 @@ fn found(asked: &str, answer: nix::Result<Option<User>>) -> Result<Account, Erro
 /// # Errors
 /// The user database does not answer.
 pub fn all() -> Result<Vec<Account>, Error> {
-    let users = crate::sys::users::all_users()
+    let users = users::all_users()
         .map_err(|errno| Error::system("cannot list the users of this host", errno))?;
     let mut seen = std::collections::HashSet::new();
     let mut accounts = Vec::with_capacity(users.len());
@@ -107,18 +107,27 @@ impl Host for SystemHost {
     fn groups(&self, account: &Account) -> Result<Vec<String>, nsshell_config::Error> {
         let failed =
             |errno: nix::Error| host_error("cannot look up the user's groups", errno as i32);
-        let name = CString::new(account.name.as_bytes())
-            .map_err(|_| host_error("the user's name has a NUL", Errno::INVAL.raw_os_error()))?;
-        let ids = nix::unistd::getgrouplist(&name, Gid::from_raw(account.gid)).map_err(failed)?;
-        let ids: Vec<u32> = ids.into_iter().map(Gid::as_raw).collect();
+        let source = group_source(&read_if_there("/etc/nsswitch.conf")?);
+        let text = match source {
+            Source::Elsewhere => String::new(),
+            // a file that is no text is left to the C library
+            _ => fs::read_to_string("/etc/group").unwrap_or_default(),
+        };
+        let ids = match source {
+            Source::FileAlone if !text.is_empty() => group_file::member_of(&text, &account.name),
+            _ => None,
+        };
+        let ids = match ids {
+            Some(others) => {
+                let others = others.into_iter().filter(|id| *id != account.gid);
+                std::iter::once(account.gid).chain(others).collect()
+            }
+            None => users::group_ids(&account.name, account.gid).map_err(|errno| {
+                host_error("cannot look up the user's groups", errno.raw_os_error())
+            })?,
+        };
         let mut names = vec![None; ids.len()];
-        if files_first(&read_if_there("/etc/nsswitch.conf")?) {
-            names_in_file(
-                &fs::read("/etc/group").unwrap_or_default(),
-                &ids,
-                &mut names,
-            );
-        }
+        group_file::names(&text, &ids, &mut names);
         for (name, id) in names.iter_mut().zip(&ids) {
             if name.is_none() {
                 // A group without a name cannot be meant by a rule.
@@ -185,70 +194,40 @@ impl SystemHost {
     }
 }
 
-/// Whether the name service looks for groups in /etc/group first, and takes what it finds there
-/// (nsswitch.conf(5)). In doubt it is false.
-fn files_first(nsswitch: &str) -> bool {
+/// Where the name service has the groups (nsswitch.conf(5)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// in /etc/group and nowhere else
+    FileAlone,
+    /// in /etc/group first, and what is found there counts
+    FileFirst,
+    /// in doubt
+    Elsewhere,
+}
+
+fn group_source(nsswitch: &str) -> Source {
     let plain = nsswitch
         .lines()
         .map(|line| line.split('#').next().unwrap_or(""));
-    let mut lines = plain.filter_map(|line| {
-        let (database, sources) = line.split_once(':')?;
-        database
-            .trim()
-            .eq_ignore_ascii_case("group")
-            .then_some(sources)
-    });
-    let (Some(sources), None) = (lines.next(), lines.next()) else {
-        return false;
-    };
-    let mut sources = sources.split_ascii_whitespace();
+    let lines = plain.filter_map(|line| line.split_once(':'));
+    let mut found: Option<&str> = None;
+    let mut members_apart = false;
+    for (database, sources) in lines {
+        let database = database.trim();
+        members_apart |= database.eq_ignore_ascii_case("initgroups");
+        if database.eq_ignore_ascii_case("group") && found.replace(sources).is_some() {
+            return Source::Elsewhere;
+        }
+    }
+    let mut sources = found.unwrap_or("").split_ascii_whitespace();
     // an action in brackets may say that what is found does not count
-    sources.next() == Some("files") && !sources.any(|source| source.contains('['))
-}
-
-/// Fills in the names of group ids as /etc/group has them: one pass for all of them, where
-/// getgrgid(3) makes one for each, and a user may be in many groups of a long file. Of two lines
-/// with one id the first counts, as it does there; so from a line on that is written in any
-/// unusual way the rest is left to getgrgid(3).
-fn names_in_file(text: &[u8], ids: &[u32], names: &mut [Option<String>]) {
-    let mut missing = ids.len();
-    for line in text.split(|byte| *byte == b'\n') {
-        if missing == 0 {
-            return;
-        }
-        if line.is_empty() || line.first() == Some(&b'#') {
-            continue;
-        }
-        let Some((name, id)) = group_line(line) else {
-            return;
-        };
-        for (wanted, known) in ids.iter().zip(names.iter_mut()) {
-            if *wanted == id && known.is_none() {
-                *known = Some(name.to_owned());
-                missing -= 1;
-            }
-        }
+    if sources.next() != Some("files") || sources.clone().any(|source| source.contains('[')) {
+        return Source::Elsewhere;
     }
-}
-
-/// Name and id of a line that group(5) describes and that can be read in one way only.
-fn group_line(line: &[u8]) -> Option<(&str, u32)> {
-    let mut fields = line.splitn(4, |byte| *byte == b':');
-    let (name, _, id, members) = (
-        fields.next()?,
-        fields.next()?,
-        fields.next()?,
-        fields.next()?,
-    );
-    let odd = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
-    if name.is_empty() || matches!(name.first(), Some(b'+' | b'-')) || name.iter().any(odd) {
-        return None;
+    match sources.next() {
+        None if !members_apart => Source::FileAlone,
+        _ => Source::FileFirst,
     }
-    if members.contains(&0) || members.contains(&b':') || !id.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let id = std::str::from_utf8(id).ok()?.parse().ok()?;
-    Some((std::str::from_utf8(name).ok()?, id))
 }
 
 pub(crate) fn read_if_there(path: &str) -> Result<String, nsshell_config::Error> {
@@ -281,72 +260,54 @@ mod tests {
 
     #[test]
     fn groups_are_read_from_the_file_only_where_the_name_service_does_so_first() {
+        use Source::{Elsewhere, FileAlone, FileFirst};
         let cases = [
-            ("group: files systemd\n", true),
-            ("passwd: sss\ngroup:\tfiles # sss\n", true),
-            ("group: files", true),
-            ("", false),
-            ("group: sss files\n", false),
-            ("group: compat\n", false),
-            ("#group: files\n", false),
-            ("group: files\ngroup: sss\n", false),
-            ("group: files [SUCCESS=merge] sss\n", false),
-            ("group: files[!SUCCESS=return]\n", false),
-            ("initgroups: files\n", false),
+            ("group: files systemd\n", FileFirst),
+            ("passwd: sss\ngroup:\tfiles # sss\n", FileAlone),
+            ("group: files", FileAlone),
+            ("group: files\ninitgroups: sss\n", FileFirst),
+            ("", Elsewhere),
+            ("group: sss files\n", Elsewhere),
+            ("group: compat\n", Elsewhere),
+            ("#group: files\n", Elsewhere),
+            ("group: files\ngroup: sss\n", Elsewhere),
+            ("group: files [SUCCESS=merge] sss\n", Elsewhere),
+            ("group: files[!SUCCESS=return]\n", Elsewhere),
+            ("initgroups: files\n", Elsewhere),
         ];
         for (text, want) in cases {
-            assert_eq!(files_first(text), want, "{text:?}");
-        }
-    }
-
-    fn named(text: &str, ids: &[u32]) -> Vec<Option<String>> {
-        let mut names = vec![None; ids.len()];
-        names_in_file(text.as_bytes(), ids, &mut names);
-        names
-    }
-
-    #[test]
-    fn the_first_line_of_a_group_id_names_it_and_an_odd_line_ends_the_reading() {
-        let some = |name: &str| Some(name.to_owned());
-        let text = "root:x:0:\n# c\n\nstaff:x:50:a,b\nother:x:50:\n";
-        assert_eq!(
-            named(text, &[50, 0, 51, 50]),
-            [some("staff"), some("root"), None, some("staff")]
-        );
-        let odd = [
-            "+",
-            "-x:x:9:",
-            " a:x:9:",
-            "a:x: 9:",
-            "a:x:+9:",
-            "a:x:9",
-            "a:x:9:b:c",
-            ":x:9:",
-            "a:x::",
-            "a:x:4294967296:",
-            "a b:x:9:",
-            "a:x:9:\0",
-        ];
-        for odd in odd {
-            let text = format!("root:x:0:\n{odd}\nstaff:x:9:\n");
-            assert_eq!(named(&text, &[0, 9]), [some("root"), None], "{odd:?}");
+            assert_eq!(group_source(text), want, "{text:?}");
         }
     }
 
     #[test]
     fn the_names_from_the_file_are_those_of_the_name_service() {
         let nsswitch = read_if_there("/etc/nsswitch.conf").unwrap();
-        let text = fs::read("/etc/group").unwrap_or_default();
+        let text = fs::read_to_string("/etc/group").unwrap_or_default();
         let ids: Vec<u32> = (0..2000).collect();
         let mut names = vec![None; ids.len()];
-        names_in_file(&text, &ids, &mut names);
-        if !files_first(&nsswitch) {
+        group_file::names(&text, &ids, &mut names);
+        if group_source(&nsswitch) == Source::Elsewhere {
             return;
         }
         for (id, name) in ids.into_iter().zip(names) {
             if let Some(name) = name {
                 let group = Group::from_gid(Gid::from_raw(id)).unwrap().unwrap();
                 assert_eq!(name, group.name, "{id}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_groups_of_each_account_of_this_host_are_those_of_the_c_library() {
+        let text = fs::read_to_string("/etc/group").unwrap_or_default();
+        for account in all().unwrap() {
+            let asked = users::group_ids(&account.name, account.gid).unwrap();
+            assert_eq!(asked.first(), Some(&account.gid), "{}", account.name);
+            // what more sources have comes on top
+            let read = group_file::member_of(&text, &account.name).unwrap_or_default();
+            for id in read {
+                assert!(asked.contains(&id), "{} {id} {asked:?}", account.name);
             }
         }
     }

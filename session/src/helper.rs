@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nsshell_config::{
-    Account, Login, Mode, NONE, OnFailure, Plan, Policy, SessionPlan, left_alone, on_failure,
-    resolve,
+    Account, Login, NONE, Plan, Policy, SessionPlan, Spared, left_alone, resolve,
 };
 
 use crate::accounts::{self, SystemHost};
@@ -22,7 +22,7 @@ use crate::sys::ns::Kinds;
 use crate::sys::process::{self, Child};
 use crate::sys::{Errno, fd, ns, signal, socket};
 use crate::user_namespace::Maker;
-use crate::{NSSHELL, door, init, layer, policy, trail};
+use crate::{door, init, layer, login_shell, policy, trail};
 
 /// How long the module may take to send its request: it is sent before the helper is started.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
@@ -102,18 +102,18 @@ fn answer(
     };
     let host = SystemHost::new();
     let plan = match resolve(&policy, &login, &account, &host) {
-        Err(error) if on_failure(&policy, &login, &account, &host) == OnFailure::Unconfined => {
-            let why = "as the policy says for failures";
-            return Ok((spared(NONE, why, &error.into()), None));
-        }
-        plan => plan?,
+        Err(error) => match nsshell_config::spared(&policy, &login, &account, &host) {
+            Some(why) => return Ok((spared(NONE, why, &error.into()), None)),
+            None => return Err(error.into()),
+        },
+        Ok(plan) => plan,
     };
     *known = trail::facts(&plan, "");
     // A policy of many rules is not taken apart again: this process is about to end.
     std::mem::forget(policy);
     match (request.verb, &plan.session) {
-        (Verb::Account, _) if is_lenient(&plan) => Ok((Reply::Allowed, None)),
-        (Verb::Account, _) => allow(&plan).map(|reply| (reply, None)),
+        (Verb::Account, _) if plan.spared().is_some() => Ok((Reply::Allowed, None)),
+        (Verb::Account, _) => login_shell::check(&plan).map(|()| (Reply::Allowed, None)),
         (Verb::Open, None) => Ok((unconfined(&plan.profile, String::new()), None)),
         (Verb::Open, Some(session)) => {
             let format = request.format;
@@ -140,11 +140,6 @@ fn facts_of(request: &Request, uid: Option<u32>) -> Facts {
         .with("rhost", &request.rhost)
 }
 
-/// Whether a failure does not refuse the login.
-fn is_lenient(plan: &Plan) -> bool {
-    plan.mode == Mode::Observe || plan.on_failure == OnFailure::Unconfined
-}
-
 /// Makes the session, and does with it, or with the failure, what the plan says.
 fn open_or_spare(
     plan: &Plan,
@@ -153,29 +148,23 @@ fn open_or_spare(
     asking: &Asking<'_>,
 ) -> Result<(Reply, Option<Made>), Error> {
     // The account phase has let pass what it would have refused; here is where it is told.
-    let allowed = if is_lenient(plan) {
-        allow(plan).map(|_| ())
-    } else {
-        Ok(())
+    let allowed = match plan.spared() {
+        Some(_) => login_shell::check(plan),
+        None => Ok(()),
     };
     let made = allowed.and_then(|()| open(plan, session, maker, asking));
-    let why = match (&made, plan.mode, plan.on_failure) {
-        (_, Mode::Observe, _) => "as mode = \"observe\" says; it would have been refused",
-        (Err(_), _, OnFailure::Unconfined) if plan.exempt => "as the user is exempt",
+    match (made, plan.spared()) {
         // What the policy says no to is no failure.
-        (Err(Error::Refused(_)), _, _) => return made.map(|(reply, made)| (reply, Some(made))),
-        (Err(_), _, OnFailure::Unconfined) => "as on_failure = \"unconfined\" says",
-        _ => return made.map(|(reply, made)| (reply, Some(made))),
-    };
-    Ok(match made {
-        Err(error) => (spared(&plan.profile, why, &error), None),
-        // Observed, and nothing was wrong. Nobody gets the lease, so the session ends.
-        Ok(_) => (unconfined(&plan.profile, String::new()), None),
-    })
+        (Err(error @ Error::Refused(_)), Some(Spared::OnFailure)) => Err(error),
+        (Err(error), Some(why)) => Ok((spared(&plan.profile, why, &error), None)),
+        // Nothing was wrong. Nobody gets the lease, so the session ends.
+        (Ok(_), Some(Spared::Observed)) => Ok((unconfined(&plan.profile, String::new()), None)),
+        (made, _) => made.map(|(reply, made)| (reply, Some(made))),
+    }
 }
 
 /// The login goes on without a session though one was meant, and the log says why.
-fn spared(profile: &str, why: &str, error: &Error) -> Reply {
+fn spared(profile: &str, why: impl Display, error: &Error) -> Reply {
     unconfined(profile, format!("{why}: {}", sentence(error)))
 }
 
@@ -212,33 +201,6 @@ fn account(request: &Request) -> Result<Account, Error> {
 fn load(request: &Request) -> Result<Policy, Error> {
     let config = Path::new(OsStr::from_bytes(&request.config));
     policy::load((!request.config.is_empty()).then_some(config))
-}
-
-/// Whether the account can have the session that is planned for it: only nsshell enters the
-/// user namespace, so any other shell would go without.
-fn allow(plan: &Plan) -> Result<Reply, Error> {
-    if plan.require_nsshell && !is_nsshell(&plan.account) {
-        return Err(Error::WrongShell {
-            user: plan.account.name.clone(),
-            shell: plan.account.shell.clone(),
-            wanted: NSSHELL.into(),
-            profile: plan.profile.clone(),
-        });
-    }
-    Ok(Reply::Allowed)
-}
-
-/// By path, or by any other path to the same file: /bin is /usr/bin on many hosts.
-fn is_nsshell(account: &Account) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let same = |path: &Path| {
-        std::fs::metadata(path)
-            .map(|file| (file.dev(), file.ino()))
-            .ok()
-    };
-    let nsshell = Path::new(NSSHELL);
-    account.shell == nsshell
-        || same(&account.shell).is_some_and(|shell| Some(shell) == same(nsshell))
 }
 
 /// Shares the session that the user has, or makes one.

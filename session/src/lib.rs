@@ -4,7 +4,7 @@
 //! - the PAM module uses [`caller`]: asks, enters, leaves;
 //! - `session-init` is [`helper`], and what it leaves behind is the session's [`init`];
 //! - `nsshell` uses [`enter`] inside a session and [`standalone`] where there is none;
-//! - `nsctl` reads [`policy`], [`accounts`] and [`record`].
+//! - `nsctl` reads [`policy`], [`accounts`], [`login_shell`] and [`record`].
 #![deny(unsafe_code)]
 
 #[cfg(feature = "engine")]
@@ -30,6 +30,8 @@ pub mod layer;
 mod lease;
 #[cfg(feature = "engine")]
 mod limits;
+#[cfg(feature = "engine")]
+pub mod login_shell;
 #[cfg(feature = "engine")]
 pub mod maps;
 #[cfg(feature = "engine")]

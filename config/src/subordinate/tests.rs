@@ -270,26 +270,35 @@ fn what_is_free_touches_nothing_and_nothing_free_is_passed_over() {
     }
 }
 
-#[test]
-fn a_hundred_thousand_lines_take_well_under_a_second() {
-    let accounts: Vec<_> = (0..50_000)
+/// The least time in which all faults and all free ranges are found, of a few tries.
+fn sweep(lines: u32) -> Duration {
+    let owners = lines / 2;
+    let accounts: Vec<_> = (0..owners)
         .map(|n| account(&format!("u{n}"), 1000 + n))
         .collect();
     let people = People::new(&accounts, []);
     // each user twice and all of them on top of the one before, the worst for the sweep
-    let line = |n: u32| format!("u{}:{}:65536\n", n % 50_000, 100_000 + n * 3);
-    let text: String = (0..100_000).map(line).collect();
-    let started = Instant::now();
-    let book = Book::new(IdKind::Uid, "/etc/subuid", text, &people);
-    assert_eq!(overlaps(&book.claims).len(), 99_999);
-    assert!(!book.faults().is_empty());
+    let line = |n: u32| format!("u{}:{}:65536\n", n % owners, 100_000 + n * 3);
+    let text: String = (0..lines).map(line).collect();
     let limits = Limits {
         first: 100_000,
         last: 600_100_000,
         count: 65_536,
     };
-    assert!(book.free(limits).count() > 9_000);
-    // unoptimized and on a busy machine; optimized it is some 50 ms
-    let limit = Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 1 });
-    assert!(started.elapsed() < limit, "{:?}", started.elapsed());
+    let once = || {
+        let started = Instant::now();
+        let book = Book::new(IdKind::Uid, "/etc/subuid", text.clone(), &people);
+        assert_eq!(overlaps(&book.claims).len() + 1, lines as usize);
+        assert!(!book.faults().is_empty());
+        assert!(book.free(limits).count() > 8_000);
+        started.elapsed()
+    };
+    (0..3).map(|_| once()).min().unwrap_or_default()
+}
+
+#[test]
+fn what_one_line_more_takes_does_not_depend_on_how_many_there_are() {
+    let (few, many) = (sweep(10_000), sweep(100_000));
+    // ten times the lines; were it by the square, it would be a hundred times the time
+    assert!(many < few * 40, "{few:?} {many:?}");
 }

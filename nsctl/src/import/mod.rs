@@ -1,5 +1,6 @@
-//! `nsctl import`: the configuration of pam_namespace as a policy that does the same, as far as
+//! The configuration of pam_namespace as a policy that does the same, as far as
 //! the language can, with a comment wherever it cannot.
+//! Pure, and by itself: `fuzz` takes it in by its path.
 
 mod fault;
 mod groups;
@@ -12,16 +13,10 @@ mod services;
 mod tests;
 mod write;
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::path::Path;
-
 use nsshell_config::{MAX_FILE_SIZE, Policy};
 
 use self::fault::Fault;
 use self::write::Translation;
-use crate::cli::ImportArguments;
-use crate::error::Error;
 
 /// A file that is taken over.
 pub(crate) struct Text {
@@ -39,31 +34,6 @@ pub(crate) enum Failed {
     Limit(String),
     /// what came out is not valid, which is told rather than written
     Invalid(nsshell_config::Error),
-}
-
-/// Writes the policy to standard output, or tells which lines cannot be read.
-pub(crate) fn run(
-    arguments: &ImportArguments,
-    out: &mut impl Write,
-    told: &mut impl Write,
-) -> Result<(), Error> {
-    let conf = read(&arguments.file)?;
-    let pam = arguments.pam.iter().map(|file| read(file));
-    let pam = pam.collect::<Result<Vec<_>, _>>()?;
-    match translate(&conf, &pam) {
-        Ok(policy) => Ok(out.write_all(policy.as_bytes())?),
-        Err(Failed::Faults(faults)) => {
-            for fault in faults {
-                writeln!(told, "{fault:#}")?;
-            }
-            Err(Error::Told)
-        }
-        Err(Failed::Limit(what)) => {
-            writeln!(told, "nsctl: {what}")?;
-            Err(Error::Told)
-        }
-        Err(Failed::Invalid(error)) => Err(error.into()),
-    }
 }
 
 /// The policy. Without `pam` its rules are for every service.
@@ -118,21 +88,4 @@ pub(crate) fn translate(conf: &Text, pam: &[Text]) -> Result<String, Failed> {
         Ok(_) => Ok(policy),
         Err(error) => Err(Failed::Invalid(error)),
     }
-}
-
-/// A whole file, at most as long as a policy.
-fn read(path: &Path) -> Result<Text, Error> {
-    let unreadable = |error| Error::Unreadable(path.to_owned(), error);
-    let mut text = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(MAX_FILE_SIZE as u64 + 1)
-        .read_to_end(&mut text)
-        .map_err(unreadable)?;
-    if text.len() > MAX_FILE_SIZE {
-        return Err(unreadable(std::io::ErrorKind::FileTooLarge.into()));
-    }
-    Ok(Text {
-        name: path.to_string_lossy().into_owned(),
-        text,
-    })
 }

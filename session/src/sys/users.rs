@@ -4,7 +4,7 @@
 //! other's entries. A lock keeps ours apart; code that is not ours must not walk meanwhile, so
 //! only `nsctl`, a program of one thread, does this at all.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::sync::{Mutex, PoisonError};
 
 use super::{Errno, Result};
@@ -103,6 +103,30 @@ pub fn all_groups() -> Result<Vec<Group>> {
     // SAFETY: no arguments.
     unsafe { libc::endgrent() };
     finish(end, found)
+}
+
+/// Ids of the user's groups, the primary one first: getgrouplist(3).
+///
+/// # Errors
+/// EINVAL for a name with a NUL, EIO if the number of groups goes on growing.
+pub fn group_ids(user: &str, gid: u32) -> Result<Vec<u32>> {
+    let user = CString::new(user).map_err(|_| Errno::INVAL)?;
+    // Room for many at once: each call reads the whole database.
+    let mut ids: Vec<libc::gid_t> = vec![0; 512];
+    for _ in 0..4 {
+        let mut count = libc::c_int::try_from(ids.len()).map_err(|_| Errno::OVERFLOW)?;
+        // SAFETY: the name ends with a NUL, and `ids` has room for `count` ids.
+        let done =
+            unsafe { libc::getgrouplist(user.as_ptr(), gid, ids.as_mut_ptr(), &raw mut count) };
+        let count = usize::try_from(count).map_err(|_| Errno::IO)?;
+        if done >= 0 {
+            ids.truncate(count);
+            return Ok(ids);
+        }
+        // the number that there is, or, by a C library that does not tell, more than was tried
+        ids.resize(count.max(ids.len() * 2), 0);
+    }
+    Err(Errno::IO)
 }
 
 /// The end of a list and an error look alike but for errno; glibc also leaves ENOENT or

@@ -49,7 +49,7 @@ fn under_observation_everybody_logs_in_and_the_log_has_one_line_each_with_reason
         assert_spared(
             &host,
             &attempt(&host, way),
-            "as the policy says for failures",
+            "as mode = \"observe\" says; it would have been refused",
         );
     }
     // The same policy, enforced, refuses all of them.
@@ -123,11 +123,7 @@ fn a_member_of_an_exempt_group_is_never_refused_and_nobody_else_is_spared() {
     let policy = "exempt = ['@staff']\n[profile.standard]\nranges = 'required'\n";
     let host = refusing(policy).prepare("usermod -aG staff alice").start();
     for way in WAYS {
-        assert_spared(
-            &host,
-            &attempt(&host, way),
-            "as the policy says for failures",
-        );
+        assert_spared(&host, &attempt(&host, way), "as the user is exempt");
     }
     host.ssh("bob", "true").fails();
 }

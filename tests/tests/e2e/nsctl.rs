@@ -1,0 +1,251 @@
+//! What `nsctl` says about the accounts of a host, and that their logins bear it out.
+
+use nsshell_tests::{Builder, Host, root_or_skip};
+use serde_json::Value;
+
+/// alice can have what is planned; bob has another login shell, and so has dave, who is exempt;
+/// carol has no subordinate ids, which her profile requires.
+fn mixed(more: &str) -> Builder {
+    let policy = format!(
+        "exempt = ['@staff']\n[[rule]]\nusers = ['carol']\nprofile = 'strict'\n\
+         [profile.strict]\nextends = 'standard'\nranges = 'required'\n{more}"
+    );
+    Host::builder()
+        .confined()
+        .without_sshd()
+        .policy(&policy)
+        .user("alice")
+        .user_with("bob", |bob| bob.shell("/bin/bash"))
+        .user_with("carol", |carol| carol.subordinate(&[]))
+        .user_with("dave", |dave| dave.shell("/bin/bash"))
+        .prepare("usermod -aG staff dave")
+}
+
+fn json(host: &Host, line: &str) -> (Option<i32>, Value) {
+    let output = host.run(line);
+    let value = serde_json::from_slice(&output.stdout);
+    (
+        output.code(),
+        value.unwrap_or_else(|e| panic!("{e}: {output}")),
+    )
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    let list = list.as_array().unwrap();
+    list.iter()
+        .map(|one| one["user"].as_str().unwrap())
+        .collect()
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    let mut keys: Vec<_> = value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[test]
+fn check_lists_the_users_whose_logins_are_refused_and_those_who_are_spared() {
+    root_or_skip!();
+    let host = mixed("").start();
+    let check = "nsctl check --users --service su";
+    let (code, value) = json(&host, &format!("{check} --json"));
+    assert_eq!(code, Some(1));
+    assert_eq!(keys(&value), ["found", "refused", "spared"]);
+    let refused = names(&value["refused"]);
+    assert_eq!(refused, ["bob", "carol"]);
+    assert_eq!(names(&value["spared"]), ["dave"]);
+    assert_eq!(keys(&value["refused"][0]), ["uid", "user", "why"]);
+    assert_eq!(keys(&value["spared"][0]), ["by", "uid", "user", "why"]);
+    assert_eq!(value["spared"][0]["by"], "exempt");
+    for user in ["alice", "bob", "carol", "dave"] {
+        let login = host.run(&format!("su {user} -c true"));
+        assert_eq!(!login.success(), refused.contains(&user), "{user}: {login}");
+    }
+    let told = host.run(check).fails();
+    for part in [
+        "bob would be refused: the login shell of bob is /bin/bash, but profile \"standard\"",
+        "carol would be refused: ",
+        "dave would be left unconfined, as the user is exempt: the login shell of dave",
+        "the policy: no errors, 2 users would be refused, 1 user would be left unconfined",
+    ] {
+        assert!(told.contains(part), "no `{part}` in {told}");
+    }
+    // the remedies that it names
+    host.run("usermod --shell /usr/bin/nsshell bob && nsctl ranges --allocate carol")
+        .ok();
+    let (code, value) = json(&host, &format!("{check} --json"));
+    assert_eq!((code, names(&value["refused"])), (Some(0), vec![]));
+    for user in ["bob", "carol"] {
+        host.run(&format!("su {user} -c true")).ok();
+    }
+}
+
+#[test]
+fn nobody_is_refused_under_observation_and_check_says_who_would_be() {
+    root_or_skip!();
+    let host = mixed("mode = 'observe'\n[profile.standard]\nmode = 'observe'\n").start();
+    let (code, value) = json(&host, "nsctl check --users --json");
+    assert_eq!((code, names(&value["refused"])), (Some(0), vec![]));
+    assert_eq!(names(&value["spared"]), ["bob", "carol", "dave"]);
+    let by = |at: usize| value["spared"][at]["by"].as_str();
+    assert_eq!([by(0), by(1), by(2)], [Some("mode"); 3]);
+    for user in ["bob", "carol", "dave"] {
+        host.run(&format!("su {user} -c true")).ok();
+    }
+}
+
+#[test]
+fn explain_says_whether_this_very_account_would_be_refused() {
+    root_or_skip!();
+    let host = mixed("").start();
+    let explain = |user: &str| host.run(&format!("nsctl explain {user} --service su"));
+    let alice = explain("alice");
+    assert!(
+        alice
+            .ok()
+            .contains("login shell  /usr/bin/nsshell, which enters the user namespace"),
+        "{alice}"
+    );
+    let bob = explain("bob");
+    assert_eq!(bob.code(), Some(1));
+    let line = "login shell  /bin/bash, so the login is refused: only /usr/bin/nsshell enters";
+    assert!(bob.text().contains(line), "{bob}");
+    assert!(
+        bob.complaint()
+            .starts_with("nsctl: the login shell of bob is /bin/bash")
+            && bob.complaint().contains("usermod --shell"),
+        "{bob}"
+    );
+    let carol = explain("carol");
+    assert_eq!(carol.code(), Some(1));
+    assert!(carol.complaint().contains("--add-subuids"), "{carol}");
+    let dave = explain("dave").ok();
+    assert!(dave.contains("so the login stays unconfined"), "{dave}");
+
+    let (code, value) = json(&host, "nsctl explain bob --service su --json");
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        keys(&value),
+        [
+            "chosen",
+            "missed",
+            "missed_before",
+            "on_failure",
+            "plan",
+            "refused",
+            "spared",
+            "values"
+        ]
+    );
+    assert!(value["refused"].as_str().unwrap().contains("/bin/bash"));
+    assert_eq!(value["spared"], Value::Null);
+    let (code, value) = json(&host, "nsctl explain dave --service su --json");
+    assert_eq!((code, &value["spared"]), (Some(0), &Value::from("exempt")));
+    let (code, value) = json(&host, "nsctl explain alice --service su --json");
+    assert_eq!((code, &value["refused"]), (Some(0), &Value::Null));
+}
+
+#[test]
+fn diff_tells_what_another_policy_changes_for_whom_and_changes_nothing() {
+    root_or_skip!();
+    let other = "[[rule]]\nusers = ['alice', 'bob']\nprofile = 'other'\n\
+                 [[rule]]\nusers = ['carol']\nprofile = 'none'\n\
+                 [profile.other]\nextends = 'standard'\ngrace = 9\nhostname = 'box'\n";
+    let host = mixed("").file("/root/other.toml", 0o600, other).start();
+    let diff = "nsctl explain --service su --diff";
+    let told = host.run(&format!("{diff} /root/other.toml")).ok();
+    assert!(told.contains("2 accounts: alice, bob\n"), "{told}");
+    for part in [
+        "    profile standard -> other\n",
+        "    grace 5 -> 9\n",
+        "    hostname none -> box\n",
+        "1 account: carol\n    refused -> profile none\n",
+        // dave is exempt no more
+        "1 account: dave\n    on_failure unconfined -> deny\n",
+    ] {
+        assert!(told.contains(part), "no `{part}` in {told}");
+    }
+    assert!(
+        told.lines()
+            .last()
+            .unwrap()
+            .ends_with("accounts: nothing changes"),
+        "{told}"
+    );
+    let (code, value) = json(&host, &format!("{diff} /root/other.toml --json"));
+    assert_eq!(code, Some(0));
+    assert_eq!(keys(&value), ["changed", "unchanged"]);
+    let changed = value["changed"].as_array().unwrap();
+    assert_eq!(changed.len(), 3);
+    assert_eq!(keys(&changed[0]), ["accounts", "changes"]);
+    let same = host.run(&format!("{diff} /etc/nsshell/nsshell.toml")).ok();
+    assert_eq!(same.lines().count(), 1, "{same}");
+    assert_eq!(
+        host.run("su alice -c hostname").ok(),
+        host.run("hostname").ok()
+    );
+
+    assert_eq!(host.run(&format!("{diff} /root/none.toml")).code(), Some(1));
+    assert_eq!(
+        host.run(&format!("{diff} /root/other.toml alice")).code(),
+        Some(2)
+    );
+    assert_eq!(host.run("nsctl check --service su").code(), Some(2));
+}
+
+#[test]
+fn faults_are_one_json_value_of_the_documented_shape() {
+    root_or_skip!();
+    let host = mixed("").start();
+    let put = |text: &str| {
+        let file = host.argv(&["tee", "/etc/nsshell/nsshell.toml"]);
+        file.stdin(text.to_owned()).output().ok();
+    };
+    let place = [
+        "column", "file", "help", "line", "message", "other", "severity",
+    ];
+    // what refuses the policy, all at once
+    put("rules = 1\n[profile.standard]\ngrase = 1\n");
+    let (code, value) = json(&host, "nsctl check --json --users");
+    assert_eq!(code, Some(1));
+    let found = value["found"].as_array().unwrap();
+    assert_eq!(found.len(), 2);
+    for (one, line) in found.iter().zip([1, 3]) {
+        assert_eq!(keys(one), place);
+        assert_eq!(
+            (&one["line"], &one["severity"]),
+            (&line.into(), &"error".into())
+        );
+    }
+    // what is known of the host only
+    put("[[rule]]\nusers = ['nobody-of-this-host']\nprofile = 'none'\n");
+    let (code, value) = json(&host, "nsctl check --json");
+    assert_eq!((code, names(&value["refused"])), (Some(0), vec![]));
+    assert_eq!(keys(&value["found"][0]), place);
+    assert_eq!(value["found"][0]["severity"], "warning");
+}
+
+#[test]
+fn of_two_entries_of_a_name_the_first_counts_and_a_name_that_is_no_text_is_nobody() {
+    root_or_skip!();
+    let host = mixed("")
+        .prepare("echo 'bob:x:7000:7000::/:/usr/bin/nsshell' >> /etc/passwd")
+        .prepare("printf 'b\\377d:x:7001:7001::/:/bin/sh\\n' >> /etc/passwd")
+        .prepare("echo 'erin:x:7002:7002::/:/bin/bash' >> /etc/passwd")
+        .start();
+    let (code, value) = json(&host, "nsctl check --users --service su --json");
+    assert_eq!(code, Some(1));
+    assert_eq!(names(&value["refused"]), ["bob", "carol", "erin"]);
+    let uid = host.run("id -u bob").ok();
+    assert_eq!(value["refused"][0]["uid"].to_string(), uid);
+    // a group of the first entry's name, by a rule
+    host.run("usermod -aG staff erin").ok();
+    let (_, value) = json(&host, "nsctl check --users --service su --json");
+    assert_eq!(names(&value["refused"]), ["bob", "carol"]);
+    assert_eq!(names(&value["spared"]), ["dave", "erin"]);
+}
