@@ -15,6 +15,8 @@ DESTDIR ?=
 BINDIR     = $(PREFIX)/bin
 SBINDIR    = $(PREFIX)/sbin
 LIBEXECDIR = $(PREFIX)/libexec/nsshell
+# where the built-in profiles look, and the policies of packages, whatever the prefix
+LIBDIR     = /usr/lib/nsshell
 DOCDIR     = $(PREFIX)/share/doc/nsshell
 MANDIR     = $(PREFIX)/share/man
 SHAREDIR   = $(PREFIX)/share
@@ -85,6 +87,11 @@ install-files:
 	install -D -m 644 packaging/nsshell.toml '$(DESTDIR)$(DOCDIR)/nsshell.toml.example'
 	install -D -m 644 packaging/nsshell.schema.json '$(DESTDIR)$(DOCDIR)/nsshell.schema.json'
 	install -D -m 644 packaging/pam.d-example '$(DESTDIR)$(DOCDIR)/pam.d-example'
+	install -d -m 755 '$(DESTDIR)$(DOCDIR)'
+	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|' packaging/user-manager.conf | \
+	  install -m 644 /dev/stdin '$(DESTDIR)$(DOCDIR)/user-manager.conf'
+	install -D -m 755 packaging/kiosk '$(DESTDIR)$(LIBDIR)/kiosk'
+	install -d -m 755 '$(DESTDIR)$(LIBDIR)/sftp-root'
 	$(if $(PAMCONFIGS),install -D -m 644 packaging/pam-config '$(DESTDIR)$(PAMCONFIGS)/nsshell')
 	$(foreach page,$(MAN_PAGES),install -D -m 644 'packaging/man/$(page)' \
 	  '$(DESTDIR)$(call man_path,$(page))' &&) true
@@ -100,11 +107,12 @@ uninstall:
 	rm -f '$(DESTDIR)$(PAMDIR)/pam_nsshell.so' '$(DESTDIR)$(LIBEXECDIR)/session-init' \
 	  '$(DESTDIR)$(BINDIR)/nsshell' '$(DESTDIR)$(SBINDIR)/nsctl' \
 	  '$(DESTDIR)$(DOCDIR)/nsshell.toml.example' '$(DESTDIR)$(DOCDIR)/pam.d-example' \
-	  '$(DESTDIR)$(DOCDIR)/nsshell.schema.json' '$(DESTDIR)$(BASH_COMPLETION)' \
+	  '$(DESTDIR)$(DOCDIR)/user-manager.conf' '$(DESTDIR)$(DOCDIR)/nsshell.schema.json' '$(DESTDIR)$(BASH_COMPLETION)' \
 	  '$(DESTDIR)$(ZSH_COMPLETION)' '$(DESTDIR)$(FISH_COMPLETION)' \
 	  $(if $(PAMCONFIGS),'$(DESTDIR)$(PAMCONFIGS)/nsshell') \
 	  $(foreach page,$(MAN_PAGES),'$(DESTDIR)$(call man_path,$(page))')
-	for dir in '$(LIBEXECDIR)' '$(DOCDIR)' /etc/nsshell; do \
+	rm -f '$(DESTDIR)$(LIBDIR)/kiosk'
+	for dir in '$(LIBEXECDIR)' '$(LIBDIR)/sftp-root' '$(LIBDIR)' '$(DOCDIR)' /etc/nsshell; do \
 	  rmdir '$(DESTDIR)'"$$dir" 2>/dev/null || true; done
 
 # A distribution's Rust may come without the two checkers: only CI insists on them.

@@ -25,6 +25,12 @@ strace strace
 nc netcat-openbsd
 pamtester pamtester
 mandoc mandoc
+/usr/bin/python3 python3
+/lib/systemd/systemd systemd
+/usr/share/dbus-1/system.conf dbus
+dbus-send dbus
+/usr/lib/systemd/user/dbus.socket dbus-user-session
+/usr/share/polkit-1/actions/org.freedesktop.policykit.policy polkitd
 '
 
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -58,7 +64,9 @@ if [ ! -e "$policy" ]; then
   chmod 755 "$policy"
 fi
 apt-get update -q
-DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"
+# Never in place of something: systemd's packages and another init's exclude each other.
+DEBIAN_FRONTEND=noninteractive \
+  apt-get install -q -y --no-install-recommends --no-remove "${packages[@]}"
 
 # Debian enables a service when its package comes: nobody asked for an sshd at the next boot.
 if command -v systemctl >/dev/null; then

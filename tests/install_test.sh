@@ -34,12 +34,15 @@ run_make() {
 wanted='755 d etc/nsshell
 755 f usr/bin/nsshell
 644 f MODULES/pam_nsshell.so
+755 d usr/lib/nsshell/sftp-root
+755 f usr/lib/nsshell/kiosk
 755 f usr/libexec/nsshell/session-init
 755 f usr/sbin/nsctl
 644 f usr/share/bash-completion/completions/nsctl
 644 f usr/share/doc/nsshell/nsshell.schema.json
 644 f usr/share/doc/nsshell/nsshell.toml.example
 644 f usr/share/doc/nsshell/pam.d-example
+644 f usr/share/doc/nsshell/user-manager.conf
 644 f usr/share/fish/vendor_completions.d/nsctl.fish
 644 f usr/share/man/man1/nsshell.1
 644 f usr/share/man/man5/nsshell.toml.5

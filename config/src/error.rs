@@ -5,6 +5,7 @@ use std::{fmt, io};
 use crate::diagnostic::{Diagnostic, printable};
 use crate::host::{IdKind, Range, RangeFault};
 use crate::idmap::{MAX_LINES, MAX_TEXT};
+use crate::plan::Matched;
 
 /// Why there is no policy or no plan. `Display` is one line for the log; `{:#}` shows all
 /// faults of a policy file with their source lines, for a terminal.
@@ -25,6 +26,15 @@ pub enum Error {
         user: String,
         /// PAM service
         service: String,
+    },
+    /// the user's systemd manager, which would run programs outside of the user's sessions
+    UserManager {
+        /// login name
+        user: String,
+        /// the profile that confines a login of theirs
+        profile: String,
+        /// the rule that gives it
+        rule: Matched,
     },
     /// the profile requires subordinate ids and the user has none of this kind
     NoRange {
@@ -77,6 +87,15 @@ pub enum Error {
         /// the path as the profile has it
         template: String,
         /// what is wrong with what the template gave
+        why: String,
+    },
+    /// a key of a profile cannot be carried out for this login
+    View {
+        /// the profile
+        profile: String,
+        /// the key
+        key: &'static str,
+        /// what is wrong
         why: String,
     },
     /// the policy has more files than are read
@@ -165,6 +184,18 @@ impl fmt::Display for Error {
                 printable(user),
                 printable(service)
             ),
+            Error::UserManager {
+                user,
+                profile,
+                rule: Matched { file, line },
+            } => write!(
+                f,
+                "the systemd manager of user `{}` would run programs outside of the sessions that \
+                 profile `{profile}` ({}, line {line}) gives; to let it, add a rule for the \
+                 service \"systemd-user\" with profile \"none\"",
+                printable(user),
+                printable(file)
+            ),
             Error::NoRange { user, kind } => {
                 let user = printable(user);
                 write!(
@@ -231,6 +262,12 @@ impl fmt::Display for Error {
                 "the private directory `{}` of profile `{profile}` cannot be made for this login: \
                  {}; change `private` in the profile",
                 printable(template),
+                printable(why)
+            ),
+            Error::View { profile, key, why } => write!(
+                f,
+                "`{key}` of profile `{profile}` cannot be carried out for this login: {}; change \
+                 `{key}` in the profile",
                 printable(why)
             ),
             Error::TooManyFiles { place, most } => write!(

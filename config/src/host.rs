@@ -32,6 +32,24 @@ pub trait Host {
     /// # Errors
     /// The kernel does not give it, or it is no text.
     fn hostname(&self) -> Result<String, Error>;
+
+    /// The name that the session will have, unlike that of any other live one. Where none is
+    /// made it is "{session}".
+    fn session(&self) -> String {
+        "{session}".to_owned()
+    }
+
+    /// The SELinux context that the login's shell will have.
+    ///
+    /// # Errors
+    /// SELinux is off, or nothing has chosen a context for the login.
+    fn context(&self) -> Result<String, Error> {
+        Err(Error::Host {
+            what: "{level} and {context} of an instance have no value: SELinux is off on this host"
+                .to_owned(),
+            errno: None,
+        })
+    }
 }
 
 /// What can be known about a whole host, for an administrator's questions. A login needs none
@@ -48,6 +66,9 @@ pub trait Facts: Host {
 
     /// Whether this is a directory.
     fn is_directory(&self, path: &Path) -> bool;
+
+    /// Whether there is anything.
+    fn exists(&self, path: &Path) -> bool;
 
     /// Whether this is a file that can be executed.
     fn is_program(&self, path: &Path) -> bool;

@@ -6,18 +6,25 @@
 //! and in a test.
 #![forbid(unsafe_code)]
 
+mod binds;
+mod command;
+mod conflict;
 mod cover;
 mod diagnostic;
+mod entry;
 mod error;
 mod everybody;
 mod explain;
 pub mod group_file;
+mod home;
 mod host;
 pub mod idmap;
 mod lay;
 mod life;
 mod lint;
+mod lint_view;
 mod login_defs;
+mod manager;
 mod matching;
 mod mount;
 mod network;
@@ -39,12 +46,16 @@ pub mod subordinate;
 mod suggest;
 mod template;
 mod tree;
+mod view;
 mod word;
 
+pub use binds::{BIND_KEYS, BIND_OPTIONS};
 pub use diagnostic::{Diagnostic, Excerpt, Severity, printable};
+pub use entry::ENTRY_KEYS;
 pub use error::Error;
 pub use everybody::Everybody;
 pub use explain::{Explanation, Missed, Origin, explain};
+pub use home::HOME_KEYS;
 pub use host::{Facts, Host, IdKind, Range, RangeFault};
 pub use lay::TOP_KEYS;
 pub use life::{Life, OnLogout, OnPolicyChange, Scope};
@@ -60,3 +71,4 @@ pub use profile::PROFILE_KEYS;
 pub use resolve::resolve;
 pub use rule::RULE_KEYS;
 pub use spared::{Refused, Spared, refused, spared};
+pub use view::EXPOSED;

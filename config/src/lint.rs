@@ -12,7 +12,7 @@ use crate::matching::Candidate;
 use crate::pattern::{Name, Who};
 use crate::profile::{Profile, Ranges};
 use crate::rule::Rule;
-use crate::{Account, BUILT_IN, Login, Namespace, Policy, suggest};
+use crate::{Account, BUILT_IN, Login, Namespace, Policy, lint_view, suggest};
 
 /// Among more names than this, none is suggested: each suggestion looks at all of them.
 const MAX_SUGGESTED: usize = 2_000;
@@ -167,7 +167,8 @@ fn profiles(policy: &Policy, facts: &dyn Facts, faults: &mut Faults) {
             continue;
         }
         let at = |place: Option<crate::source::Place>| place.unwrap_or(rule.profile_place);
-        if !facts.is_program(&profile.shell) {
+        let runs_shell = profile.command.is_empty() && profile.root.is_none();
+        if runs_shell && !facts.is_program(&profile.shell) {
             let shell = profile.shell.display();
             let what = format!("the shell {shell} of profile `{name}` is no program on this host");
             let place = at(keys.shell.as_ref().map(|set| set.place));
@@ -184,6 +185,11 @@ fn profiles(policy: &Policy, facts: &dyn Facts, faults: &mut Faults) {
                 faults.error(at(private.place), what).help(help);
             }
         }
+        lint_view::profile(name, &profile, facts, faults, |place| match place {
+            Some(place) if !is_built_in(policy, place) => place,
+            // with the rule that wants it, and not in a text that nobody can change
+            _ => rule.profile_place,
+        });
         let ranges_at = at(keys.ranges.as_ref().map(|set| set.place));
         // with no policy of the host's own there is nobody to be told
         if profile.has(Namespace::User) && !is_built_in(policy, ranges_at) {

@@ -7,6 +7,19 @@ use std::path::{Path, PathBuf};
 /// with all its paths, has to fit into the session's own small directory.
 const MAX_PATH: usize = 1023;
 
+/// Longest name of a file, in bytes.
+pub(crate) const MAX_NAME: usize = 255;
+
+/// Where the session's own plan lies.
+const STATE: &str = "/run/nsshell";
+
+/// Directories that every user of the host can write in: what root makes there, somebody may
+/// have made first.
+const ANYBODYS: [&str; 4] = ["/tmp", "/var/tmp", "/dev/shm", "/run/user"];
+
+/// Directories without which no session works, whose content can be changed but not the whole.
+const NEEDED: [&str; 4] = ["/", "/dev", "/proc", "/run"];
+
 /// Directories that a session has mounts of its own on, or whose content the session needs:
 /// no private directory lies above or below them.
 const RESERVED: [(&str, &str); 4] = [
@@ -30,6 +43,11 @@ pub(crate) fn plain(text: &str) -> Result<PathBuf, String> {
         return Err(format!("the path is longer than {MAX_PATH} bytes"));
     }
     let mut names = text.split('/').skip(1);
+    if names.clone().any(|name| name.len() > MAX_NAME) {
+        return Err(format!(
+            "the path has a name that is longer than {MAX_NAME} bytes"
+        ));
+    }
     if text != "/" && names.clone().any(|name| name.is_empty()) {
         return bad("has a `/` too many");
     }
@@ -41,18 +59,138 @@ pub(crate) fn plain(text: &str) -> Result<PathBuf, String> {
 
 /// Refuses a directory that cannot be a private one.
 pub(crate) fn private(text: &str) -> Result<PathBuf, String> {
+    emptied(text, "be private")
+}
+
+/// Refuses a directory that cannot be one of hidden homes.
+pub(crate) fn homes(text: &str) -> Result<PathBuf, String> {
+    emptied(text, "hide homes")
+}
+
+/// Refuses a directory that cannot be empty in a session.
+fn emptied(text: &str, what: &str) -> Result<PathBuf, String> {
     let path = plain(text)?;
     if path == Path::new("/") {
-        return Err("`/` cannot be private: nothing would be left".to_owned());
+        return Err(format!("`/` cannot {what}: nothing would be left"));
     }
     for (reserved, why) in RESERVED {
         if path.starts_with(reserved) || Path::new(reserved).starts_with(&path) {
             return Err(format!(
-                "`{text}` cannot be private because of {reserved}: {why}"
+                "`{text}` cannot {what} because of {reserved}: {why}"
             ));
         }
     }
     Ok(path)
+}
+
+/// Refuses what cannot be masked.
+pub(crate) fn masked(text: &str) -> Result<PathBuf, String> {
+    replaced(text, "be masked")
+}
+
+/// Refuses what cannot be taken off.
+pub(crate) fn unmounted(text: &str) -> Result<PathBuf, String> {
+    replaced(text, "be unmounted")
+}
+
+/// Refuses what nothing can be bound on.
+pub(crate) fn bind_target(text: &str) -> Result<PathBuf, String> {
+    replaced(text, "be the target of a bind")
+}
+
+/// Refuses what a session cannot be without. A part of /proc may be replaced: its files tell
+/// much of the host.
+fn replaced(text: &str, what: &str) -> Result<PathBuf, String> {
+    let path = outside_state(text, what)?;
+    match NEEDED.iter().any(|needed| path == Path::new(needed)) {
+        true => Err(format!("`{text}` cannot {what}: no session works without")),
+        false => Ok(path),
+    }
+}
+
+fn outside_state(text: &str, what: &str) -> Result<PathBuf, String> {
+    let path = plain(text)?;
+    match path.starts_with(STATE) {
+        true => Err(format!(
+            "`{text}` cannot {what}: the session's own plan lies in {STATE}"
+        )),
+        false => Ok(path),
+    }
+}
+
+/// Refuses what cannot be made read-only.
+pub(crate) fn read_only(text: &str) -> Result<PathBuf, String> {
+    let path = outside_state(text, "be read-only")?;
+    match path.starts_with("/proc") {
+        true => Err(format!(
+            "`{text}` cannot be read-only: the session's own /proc belongs there"
+        )),
+        false => Ok(path),
+    }
+}
+
+/// Refuses what cannot be bound.
+pub(crate) fn bind_source(text: &str) -> Result<PathBuf, String> {
+    outside_state(text, "be the source of a bind")
+}
+
+/// Refuses what cannot be let through.
+pub(crate) fn exposed(text: &str) -> Result<PathBuf, String> {
+    let path = outside_state(text, "be exposed")?;
+    let whole = |one: &&&str| Path::new(one).starts_with(&path);
+    if let Some(whole) = ANYBODYS.iter().find(whole) {
+        return Err(format!(
+            "`{text}` cannot be exposed: that is all of {whole}; name the socket or its directory"
+        ));
+    }
+    match path.starts_with("/proc") || path.starts_with("/dev") {
+        true => Err(format!("`{text}` cannot be exposed: it is no socket")),
+        false => Ok(path),
+    }
+}
+
+/// Refuses another root directory that cannot be one; `/` is the host's own.
+pub(crate) fn root(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "/" => Ok(PathBuf::from(text)),
+        _ => trusted(text, "be the root directory"),
+    }
+}
+
+/// Refuses a directory that cannot be copied from.
+pub(crate) fn skeleton(text: &str) -> Result<PathBuf, String> {
+    trusted(text, "be a skeleton")
+}
+
+/// Refuses a directory that nothing can be stored in.
+pub(crate) fn store(text: &str) -> Result<PathBuf, String> {
+    trusted(text, "be a store")
+}
+
+/// Refuses a directory that cannot be an instance of another one.
+pub(crate) fn instance(text: &str) -> Result<PathBuf, String> {
+    trusted(text, "be an instance")
+}
+
+/// Refuses a directory that cannot be root's with everything above it.
+fn trusted(text: &str, what: &str) -> Result<PathBuf, String> {
+    let path = outside_state(text, what)?;
+    if NEEDED.iter().any(|needed| path == Path::new(needed)) {
+        return Err(format!(
+            "`{text}` cannot {what}: name a directory of its own"
+        ));
+    }
+    if let Some(open) = ANYBODYS.iter().find(|open| path.starts_with(open)) {
+        return Err(format!(
+            "`{text}` cannot {what}: anybody can write in {open}, and this has to be root's alone; \
+             choose a place like /var/lib/nsshell"
+        ));
+    }
+    let virtual_fs = ["/proc", "/sys", "/dev"];
+    match virtual_fs.iter().find(|fs| path.starts_with(fs)) {
+        Some(fs) => Err(format!("`{text}` cannot {what}: {fs} is no place on disk")),
+        None => Ok(path),
+    }
 }
 
 /// Refuses a size that tmpfs(5) would refuse or take for "no limit".
@@ -129,8 +267,10 @@ mod tests {
         for path in bad {
             assert!(private(path).is_err(), "{path:?}");
         }
-        assert!(private(&format!("/{}", "a".repeat(1022))).is_ok());
-        assert!(private(&format!("/{}", "a".repeat(1023))).is_err());
+        assert!(private(&format!("/a{}", "/a".repeat(510))).is_ok());
+        assert!(private(&format!("/a{}", "/a".repeat(511))).is_err());
+        assert!(private(&format!("/{}", "a".repeat(255))).is_ok());
+        assert!(private(&format!("/{}", "a".repeat(256))).is_err());
     }
 
     #[test]

@@ -22,9 +22,16 @@ pub const MAX_FILES: usize = 200;
 pub const BUILT_IN: &str = "built-in policy";
 const BUILT_IN_TEXT: &str = include_str!("default.toml");
 
+/// Built-in profiles that no built-in rule chooses, and their names.
+const SHIPPED_TEXT: &str = include_str!("shipped.toml");
+pub(crate) const SHIPPED: [&str; 3] = ["kiosk", "lab", "sftp-only"];
+
+/// How many profiles both texts have.
+const BUILT_IN_PROFILES: usize = 5;
+
 /// Whether a login stays as it is unless a rule names it: root's, so that a mistake in the
 /// policy cannot lock the administrator out; a service's account (uid below 1000, and 65534);
-/// and the user's systemd manager, which is no login.
+/// and the user's systemd manager, which is no login, if it may run at all.
 #[must_use]
 pub fn left_alone(login: &Login, account: &Account) -> bool {
     !is_person(account) || is_systemd_user(&login.service)
@@ -135,7 +142,7 @@ impl Policy {
             layer: Layer::BuiltIn,
         });
         let layers: Vec<Layer> = files.iter().map(|file| file.layer).collect();
-        let sources: Vec<Source> = files
+        let mut sources: Vec<Source> = files
             .into_iter()
             .map(|file| Source::new(&file.name, file.text))
             .collect();
@@ -149,7 +156,7 @@ impl Policy {
             exempt: Vec::new(),
             overridden: Vec::new(),
         };
-        policy.lay(&sources, &mut faults);
+        policy.lay(&mut sources, &mut faults);
         policy.sources = sources;
         match faults.is_empty() {
             true => Ok(policy),
@@ -157,10 +164,10 @@ impl Policy {
         }
     }
 
-    fn lay(&mut self, sources: &[Source], faults: &mut Faults) {
+    fn lay(&mut self, sources: &mut Vec<Source>, faults: &mut Faults) {
         let mut default: Option<At<String>> = None;
         let mut exempt = None;
-        for (number, source) in (0u32..).zip(sources) {
+        for (number, source) in (0u32..).zip(sources.iter()) {
             let text = Text::read(&source.text, number, faults);
             let built_in = sources.len() == usize::try_from(number).unwrap_or(0) + 1;
             if let (true, Some(default)) = (built_in, &default) {
@@ -178,13 +185,22 @@ impl Policy {
             default = default.or(text.default);
             exempt = exempt.or(text.exempt);
         }
+        if self.names_shipped(default.as_ref()) {
+            let source = Source::new(BUILT_IN, SHIPPED_TEXT.to_owned());
+            let number = u32::try_from(sources.len()).unwrap_or(u32::MAX);
+            for (name, said) in Text::read(&source.text, number, faults).profiles {
+                self.lay_profile(name, &said.keys);
+            }
+            sources.push(source);
+            self.layers.push(Layer::BuiltIn);
+        }
         // what one file has too much of is told already; the built-in policy is not counted
         let one_by_one = faults.is_empty();
-        if let (true, Some(rule)) = (one_by_one, self.rules.get(MAX_RULES + 4)) {
+        if let (true, Some(rule)) = (one_by_one, self.rules.get(MAX_RULES + 3)) {
             let what = format!("more than {MAX_RULES} rules in all files");
             faults.error(rule.place, what);
         }
-        if one_by_one && self.own.len() > MAX_PROFILES + 2 {
+        if one_by_one && self.own.len() > MAX_PROFILES + BUILT_IN_PROFILES {
             let nowhere = Place {
                 file: 0,
                 start: 0,
@@ -201,6 +217,20 @@ impl Policy {
         for rule in &self.rules {
             self.check_rule(rule, &mut can, faults);
         }
+    }
+
+    /// Whether anything names a built-in profile that is not always read.
+    fn names_shipped(&self, default: Option<&At<String>>) -> bool {
+        let shipped = |name: &str| SHIPPED.contains(&name);
+        let extended = |keys: &Keys| {
+            let list = keys.extends.iter().flat_map(|list| &list.value);
+            list.map(|one| &one.value).any(|name| shipped(name))
+        };
+        self.own
+            .iter()
+            .any(|(name, keys)| shipped(name) || extended(keys))
+            || default.is_some_and(|default| shipped(&default.value))
+            || self.rules.iter().any(|rule| shipped(&rule.profile))
     }
 
     /// Lays what a weaker text says about a profile under what is known.
@@ -294,6 +324,9 @@ impl Policy {
                 Some(miss) => missed(rule, miss),
                 None => return self.found(&rule.profile, self.matched(rule), login, account),
             }
+        }
+        if is_systemd_user(&login.service) {
+            self.manager(candidate)?;
         }
         if left_alone(login, account) {
             let matched = Matched {

@@ -4,28 +4,42 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Faults;
 use crate::source::{At, Place};
-use crate::template::{Template, Values};
+use crate::template::{About, Template, Values, Variable};
 use crate::tree::{Node, Value};
-use crate::{Error, Mount, path, shape};
+use crate::{Contents, Error, Mount, entry, path, shape};
 
 /// Permission bits of a private directory if none are given, those of /tmp.
 const MODE: u32 = 0o1777;
 
-/// Most private directories of a profile.
-const MAX_PRIVATE: usize = 64;
-
 /// The keys of an entry of `private`.
-pub const PRIVATE_KEYS: &[&str] = &["path", "size", "mode", "optional"];
+pub const PRIVATE_KEYS: &[&str] = &[
+    "path", "size", "inodes", "mode", "optional", "instance", "contents", "skeleton",
+];
+
+const CONTENTS: &[(&str, Contents)] = &[("keep", Contents::Keep), ("empty", Contents::Empty)];
 
 /// A private directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Private {
     pub(crate) path: Template,
     size: Option<String>,
-    mode: u32,
+    inodes: Option<u64>,
+    /// none: the default of what it is
+    mode: Option<u32>,
     pub(crate) optional: bool,
+    /// none: a tmpfs
+    pub(crate) instance: Option<Instance>,
     /// none: by default
     pub(crate) place: Option<Place>,
+}
+
+/// The directory on disk that is seen in place of a private one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Instance {
+    pub(crate) template: Template,
+    contents: Contents,
+    pub(crate) skeleton: Option<PathBuf>,
+    pub(crate) place: Place,
 }
 
 /// The private directories of a profile that says nothing about them.
@@ -34,10 +48,12 @@ pub(crate) fn standard() -> Vec<Private> {
     let standard = [("/dev/shm", true), ("/tmp", false), ("/var/tmp", true)];
     let private = standard.into_iter().filter_map(|(path, optional)| {
         Some(Private {
-            path: Template::private(path).ok()?,
+            path: Template::path(path, About::Path, path::private).ok()?,
             size: None,
-            mode: MODE,
+            inodes: None,
+            mode: None,
             optional,
+            instance: None,
             place: None,
         })
     });
@@ -46,13 +62,8 @@ pub(crate) fn standard() -> Vec<Private> {
 
 /// Reads `private` and notes what is wrong with it.
 pub(crate) fn read(node: &Node<'_>, faults: &mut Faults) -> Option<At<Vec<Private>>> {
-    let list = shape::list(node, faults)?;
-    if list.value.len() > MAX_PRIVATE {
-        let what = format!("more than {MAX_PRIVATE} private directories");
-        faults.error(list.place, what);
-        return None;
-    }
-    let read = list.value.iter().filter_map(|one| entry(one, faults));
+    let list = entry::short("private directories", node, faults)?;
+    let read = list.value.iter().filter_map(|one| one_entry(one, faults));
     let found: Vec<Private> = read.collect();
     let mut fixed: Vec<(&Path, Place)> = Vec::new();
     for private in &found {
@@ -100,9 +111,9 @@ fn collision<'p, T: Copy + Ord>(
 }
 
 /// `"/tmp"` or `{ path = "/tmp", size = "64m", mode = "0755", optional = true }`.
-fn entry(node: &Node<'_>, faults: &mut Faults) -> Option<Private> {
+fn one_entry(node: &Node<'_>, faults: &mut Faults) -> Option<Private> {
     let entries = match &node.value {
-        Value::Text(text) => return Some(private(text, node.place, faults)?.1),
+        Value::Text(text) => return private(text, node.place, faults),
         Value::Table(entries) => entries,
         _ => {
             let like = "a directory like \"/tmp\" or { path = \"/tmp\", size = \"64m\" }";
@@ -111,8 +122,9 @@ fn entry(node: &Node<'_>, faults: &mut Faults) -> Option<Private> {
         }
     };
     let mut found = None;
-    let (mut size, mut mode, mut optional) = (None, MODE, false);
-    let mut has_path = false;
+    let (mut size, mut inodes, mut mode, mut optional) = (None, None, None, false);
+    let (mut instance, mut contents, mut skeleton) = (None, None, None);
+    let (mut has_path, mut has_instance) = (false, false);
     for (key, value) in shape::known(entries, PRIVATE_KEYS, "`private`", faults) {
         match key {
             "path" => {
@@ -120,53 +132,136 @@ fn entry(node: &Node<'_>, faults: &mut Faults) -> Option<Private> {
                 let text = shape::text(value, faults);
                 found = text.and_then(|text| private(text.value, text.place, faults));
             }
-            "size" => {
-                if let Some(text) = shape::text(value, faults) {
-                    match path::size(text.value) {
-                        Ok(()) => size = Some(text.value.to_owned()),
-                        Err(why) => drop(faults.error(text.place, why)),
-                    }
-                }
+            "size" => size = shape::size(value, faults),
+            "inodes" => inodes = shape::inodes(value, faults),
+            "mode" => mode = self::mode(value, faults),
+            "instance" => {
+                has_instance = true;
+                let text = shape::text(value, faults);
+                instance = text.and_then(|text| self::instance(&text, faults));
             }
-            "mode" => {
-                if let Some(text) = shape::text(value, faults) {
-                    match u32::from_str_radix(text.value, 8) {
-                        Ok(bits) if bits <= 0o1777 && !text.value.starts_with('+') => mode = bits,
-                        _ => {
-                            let what = format!("mode `{}` is not like \"0755\"", text.value);
-                            let help = "write it as chmod(1) takes it, at most \"1777\"";
-                            faults.error(text.place, what).help(help);
-                        }
-                    }
-                }
-            }
+            "contents" => contents = shape::word(value, CONTENTS, faults),
+            "skeleton" => skeleton = entry::path(value, path::skeleton, faults),
             _ => optional = shape::truth(value, faults).is_some_and(|truth| truth.value),
         }
     }
     if !has_path {
         faults.error(node.place, "missing key `path` in `private`");
     }
-    let (_, private) = found?;
+    let of_tmpfs = [
+        ("size", size.as_ref().map(|set| set.place)),
+        ("inodes", inodes.as_ref().map(|set| set.place)),
+    ];
+    let of_instance = [
+        ("contents", contents.as_ref().map(|set| set.place)),
+        ("skeleton", skeleton.as_ref().map(|set| set.place)),
+    ];
+    let (pointless, what, help) = match has_instance {
+        true => (
+            of_tmpfs,
+            "limits a directory in memory, and this one is an instance on disk",
+            "take it out or limit the file system of the instance",
+        ),
+        false => (
+            of_instance,
+            "is about an instance, and this private directory has none",
+            "take it out or set `instance`",
+        ),
+    };
+    for (key, place) in pointless {
+        if let Some(place) = place {
+            let what = format!("`{key}` {what}");
+            faults.error(place, what).help(help);
+        }
+    }
+    let private = found?;
+    if has_instance && instance.is_none() {
+        return None;
+    }
     Some(Private {
-        size,
+        size: size.map(|set| set.value),
+        inodes: inodes.map(|set| set.value),
         mode,
         optional,
+        instance: instance.map(|(template, place)| {
+            let mut instance = Instance {
+                contents: Contents::Keep,
+                skeleton: skeleton.map(|set| set.value),
+                template,
+                place,
+            };
+            instance.settle(&private.path, contents, faults);
+            instance
+        }),
         ..private
     })
 }
 
-fn private(text: &str, place: Place, faults: &mut Faults) -> Option<(Place, Private)> {
-    match Template::private(text) {
-        Ok(path) => {
-            let private = Private {
-                path,
-                size: None,
-                mode: MODE,
-                optional: false,
-                place: Some(place),
-            };
-            Some((place, private))
+impl Instance {
+    /// Sets what becomes of the contents, and notes what cannot be.
+    fn settle(&mut self, target: &Template, contents: Option<At<Contents>>, faults: &mut Faults) {
+        let every_login = self.template.has(Variable::Session);
+        self.contents = match (&contents, every_login) {
+            (_, true) => Contents::Empty,
+            (Some(set), false) => set.value,
+            (None, false) => Contents::Keep,
+        };
+        if let (Some(set), true) = (contents, every_login)
+            && set.value == Contents::Keep
+        {
+            let what = "an instance with {session} is never seen again, so it is always emptied";
+            faults
+                .error(set.place, what)
+                .help("take `contents` out, or {session}")
+                .other(self.place, "the instance is here");
         }
+        if let (Some(target), Some(instance)) = (target.fixed(), self.template.fixed())
+            && Path::new(target).starts_with(instance)
+        {
+            let what = match target == instance {
+                true => format!("{target} is its own instance"),
+                false => format!("the instance {instance} has the private {target} in it"),
+            };
+            let noted = faults.error(self.place, what);
+            noted.help("choose a directory of its own, like /var/lib/nsshell/tmp/{user}");
+        }
+    }
+}
+
+fn mode(node: &Node<'_>, faults: &mut Faults) -> Option<u32> {
+    let text = shape::text(node, faults)?;
+    match u32::from_str_radix(text.value, 8) {
+        Ok(bits) if bits <= 0o1777 && !text.value.starts_with('+') => Some(bits),
+        _ => {
+            let what = format!("mode `{}` is not like \"0755\"", text.value);
+            let help = "write it as chmod(1) takes it, at most \"1777\"";
+            faults.error(text.place, what).help(help);
+            None
+        }
+    }
+}
+
+fn instance(text: &At<&str>, faults: &mut Faults) -> Option<(Template, Place)> {
+    match Template::path(text.value, About::Instance, path::instance) {
+        Ok(template) => Some((template, text.place)),
+        Err(why) => {
+            faults.error(text.place, why);
+            None
+        }
+    }
+}
+
+fn private(text: &str, place: Place, faults: &mut Faults) -> Option<Private> {
+    match Template::path(text, About::Path, path::private) {
+        Ok(path) => Some(Private {
+            path,
+            size: None,
+            inodes: None,
+            mode: None,
+            optional: false,
+            instance: None,
+            place: Some(place),
+        }),
         Err(why) => {
             faults.error(place, why);
             None
@@ -191,7 +286,7 @@ pub(crate) fn mounts(
     };
     let mut filled: Vec<(PathBuf, &Private)> = Vec::with_capacity(privates.len());
     for private in privates {
-        let path = private.path.fill_path(values)?;
+        let path = private.path.fill_path(values, path::private)?;
         let path = path.map_err(|why| refused(&private.path, why))?;
         if private.path.fixed().is_none() && shell.starts_with(&path) {
             let why = format!(
@@ -221,12 +316,38 @@ pub(crate) fn mounts(
             |template| refused(template, why.clone()),
         ));
     }
-    let mounts = filled.iter().map(|(target, private)| Mount::Tmpfs {
-        target: target.clone(),
-        mode: private.mode,
-        size: private.size.clone(),
-        inodes: None,
-        optional: private.optional,
-    });
-    Ok(mounts.collect())
+    let mut mounts = Vec::with_capacity(filled.len());
+    for (target, private) in &filled {
+        let target = target.clone();
+        mounts.push(match &private.instance {
+            None => Mount::Tmpfs {
+                target,
+                mode: private.mode.unwrap_or(MODE),
+                size: private.size.clone(),
+                inodes: private.inodes,
+                optional: private.optional,
+            },
+            Some(instance) => {
+                let template = &instance.template;
+                let filled = template.fill_path(values, path::instance)?;
+                let filled = filled.and_then(|filled| match target.starts_with(&filled) {
+                    true => Err(format!(
+                        "{} has {} in it",
+                        filled.display(),
+                        target.display()
+                    )),
+                    false => Ok(filled),
+                });
+                Mount::Instance {
+                    target,
+                    instance: filled.map_err(|why| refused(template, why))?,
+                    mode: private.mode,
+                    skeleton: instance.skeleton.clone(),
+                    contents: instance.contents,
+                    optional: private.optional,
+                }
+            }
+        });
+    }
+    Ok(mounts)
 }

@@ -1,16 +1,19 @@
 //! Profiles: what a session is made of, before it is known whose.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use crate::binds::{self, Bind};
 use crate::diagnostic::Faults;
+use crate::entry::{self, Entry};
 use crate::life::{self, Life, OnLogout, OnPolicyChange, Scope};
 use crate::private::{self, Private};
 use crate::shape;
 use crate::source::{At, Place};
 use crate::template::Template;
 use crate::tree::Node;
-use crate::{Mode, Namespace, OnFailure, path};
+use crate::view::{self, DevView, Exposed, ProcView};
+use crate::{HidePid, Home, Mode, Namespace, OnFailure, SysView, command, home, path};
 
 /// The profile that leaves a login as it is. Root and systemd-user depend on it.
 pub const NONE: &str = "none";
@@ -73,8 +76,21 @@ keys! {
     ranges: Ranges,
     private: Vec<Private>,
     runtime_dir: bool,
+    home: Home,
+    hide_homes: Vec<Entry>,
+    binds: Vec<Bind>,
+    read_only: Vec<Entry>,
+    masked: Vec<Entry>,
+    unmounted: Vec<Entry>,
+    proc: ProcView,
+    hidepid: HidePid,
+    dev: DevView,
+    sys: Option<SysView>,
+    root: Option<PathBuf>,
+    expose: Vec<Exposed>,
     hostname: Template,
     shell: PathBuf,
+    command: Vec<String>,
     require_nsshell: bool,
     grace: u32,
     timeout: u32,
@@ -99,8 +115,24 @@ pub(crate) struct Profile {
     pub(crate) ranges: Ranges,
     pub(crate) private: Vec<Private>,
     pub(crate) runtime_dir: bool,
+    pub(crate) home: Home,
+    pub(crate) hide_homes: Vec<Entry>,
+    pub(crate) binds: Vec<Bind>,
+    pub(crate) read_only: Vec<Entry>,
+    pub(crate) masked: Vec<Entry>,
+    pub(crate) unmounted: Vec<Entry>,
+    pub(crate) proc: ProcView,
+    pub(crate) hidepid: HidePid,
+    pub(crate) dev: DevView,
+    /// none: the host's
+    pub(crate) sys: Option<SysView>,
+    /// none: the host's
+    pub(crate) root: Option<PathBuf>,
+    pub(crate) expose: Vec<Exposed>,
     pub(crate) hostname: Option<Template>,
     pub(crate) shell: PathBuf,
+    /// empty: the shell
+    pub(crate) command: Vec<String>,
     pub(crate) require_nsshell: bool,
     pub(crate) grace: u32,
     pub(crate) timeout: u32,
@@ -120,8 +152,21 @@ impl Profile {
             ranges: value(&keys.ranges).unwrap_or(Ranges::IfAny),
             private: value(&keys.private).unwrap_or_else(private::standard),
             runtime_dir: value(&keys.runtime_dir).unwrap_or(true),
+            home: value(&keys.home).unwrap_or(Home::Real),
+            hide_homes: value(&keys.hide_homes).unwrap_or_default(),
+            binds: value(&keys.binds).unwrap_or_default(),
+            read_only: value(&keys.read_only).unwrap_or_default(),
+            masked: value(&keys.masked).unwrap_or_default(),
+            unmounted: value(&keys.unmounted).unwrap_or_default(),
+            proc: value(&keys.proc).unwrap_or(ProcView::All),
+            hidepid: value(&keys.hidepid).unwrap_or(HidePid::Off),
+            dev: value(&keys.dev).unwrap_or(DevView::Host),
+            sys: value(&keys.sys).flatten(),
+            root: value(&keys.root).flatten(),
+            expose: value(&keys.expose).unwrap_or_default(),
             hostname: value(&keys.hostname),
             shell: value(&keys.shell).unwrap_or_else(|| PathBuf::from("/bin/bash")),
+            command: value(&keys.command).unwrap_or_default(),
             require_nsshell: value(&keys.require_nsshell).unwrap_or(true),
             grace: value(&keys.grace).unwrap_or(5),
             timeout: value(&keys.timeout).unwrap_or(10),
@@ -156,7 +201,20 @@ impl Keys {
             }
             "private" => self.private = private::read(node, faults),
             "runtime_dir" => self.runtime_dir = shape::truth(node, faults),
+            "home" => self.home = home::read(node, faults),
+            "hide_homes" => self.hide_homes = entry::paths(key, node, path::homes, faults),
+            "binds" => self.binds = binds::read(node, faults),
+            "read_only" => self.read_only = entry::paths(key, node, path::read_only, faults),
+            "masked" => self.masked = entry::paths(key, node, path::masked, faults),
+            "unmounted" => self.unmounted = entry::paths(key, node, path::unmounted, faults),
+            "proc" => self.proc = shape::word(node, view::PROC, faults),
+            "hidepid" => self.hidepid = shape::word(node, view::HIDEPID, faults),
+            "dev" => self.dev = shape::word(node, view::DEV, faults),
+            "sys" => self.sys = shape::word(node, view::SYS, faults),
+            "root" => self.root = view::root(node, faults),
+            "expose" => self.expose = view::exposed(node, faults),
             "hostname" => self.hostname = hostname(node, faults),
+            "command" => self.command = command::read(node, faults),
             "shell" => self.shell = shell(node, faults),
             "require_nsshell" => self.require_nsshell = shape::truth(node, faults),
             "grace" => self.grace = shape::seconds(key, node, 0..=300, faults),
@@ -300,56 +358,4 @@ fn shell(node: &Node<'_>, faults: &mut Faults) -> Option<At<PathBuf>> {
     };
     faults.error(text.place, why);
     None
-}
-
-/// Notes the keys of a profile that say something about what it does not have: the writer
-/// expects something that would not happen. `own` is what the profile sets itself, `settled`
-/// with what it extends. A key that is weaker than the list of namespaces is not in question:
-/// whoever wrote it could not know.
-pub(crate) fn contradictions(name: &str, own: &Keys, settled: &Keys, faults: &mut Faults) {
-    use Namespace::{Mount, User, Uts};
-    let profile = Profile::new(settled);
-    let kinds = settled.namespaces.as_ref().map(|set| set.place);
-    let set = |on: &Option<At<bool>>| on.as_ref().filter(|on| on.value).map(|on| on.place);
-    fn at<T>(set: &Option<At<T>>) -> Option<Place> {
-        set.as_ref().map(|set| set.place)
-    }
-    let keys = [
-        ("id_map", at(&own.id_map), User, "user"),
-        ("ranges", at(&own.ranges), User, "user"),
-        ("require_nsshell", set(&own.require_nsshell), User, "user"),
-        ("hostname", at(&own.hostname), Uts, "uts"),
-        ("private", at(&own.private), Mount, "mount"),
-        ("runtime_dir", set(&own.runtime_dir), Mount, "mount"),
-        ("grace", at(&own.grace), Mount, "mount"),
-        ("timeout", at(&own.timeout), Mount, "mount"),
-        ("on_failure", at(&own.on_failure), Mount, "mount"),
-        ("mode", at(&own.mode), Mount, "mount"),
-    ];
-    for (key, place, kind, kind_name) in keys {
-        let stronger = |at: &Place| kinds.is_none_or(|kinds| at.file <= kinds.file);
-        let Some(place) = place.filter(|at| !profile.has(kind) && stronger(at)) else {
-            continue;
-        };
-        let what =
-            format!("`{key}` says nothing in profile `{name}`, which has no {kind_name} namespace");
-        let noted = faults.error(place, what).help(format!(
-            "take it out or add \"{kind_name}\" to `namespaces`"
-        ));
-        if let Some(kinds) = kinds {
-            noted.other(kinds, "the namespaces are set here");
-        }
-    }
-    let hides = |private: &&Private| {
-        let fixed = private.path.fixed();
-        fixed.is_some_and(|path| profile.shell.starts_with(Path::new(path)))
-    };
-    let told = at(&own.shell).or(at(&own.private));
-    if let (true, Some(place), Some(hidden)) =
-        (profile.has(Mount), told, profile.private.iter().find(hides))
-    {
-        let (shell, hidden) = (profile.shell.display(), hidden.path.text());
-        let what = format!("the shell {shell} would be hidden by the private directory {hidden}");
-        faults.error(place, what);
-    }
 }

@@ -2,13 +2,12 @@
 
 use crate::host::{Host, IdKind};
 use crate::matching::{Candidate, Miss};
-use crate::private;
 use crate::profile::{IdMap, Profile, Ranges};
 use crate::rule::Rule;
 use crate::template::Values;
 use crate::{
-    Account, Error, HidePid, IdMapLine, IdMaps, Login, Matched, Mount, Namespace, OnFailure, Plan,
-    Policy, SessionPlan, idmap,
+    Account, Error, IdMapLine, IdMaps, Login, Matched, Namespace, OnFailure, Plan, Policy,
+    SessionPlan, idmap, view,
 };
 
 /// The plan of a login. Everything that can be found wrong without acting is found here.
@@ -92,7 +91,10 @@ pub(crate) fn plan(
         matched,
         require_nsshell: profile.require_nsshell && profile.has(Namespace::User),
         shell: profile.shell,
-        command: Vec::new(),
+        command: match session {
+            Some(_) => profile.command,
+            None => Vec::new(),
+        },
         on_failure: match exempt {
             true => OnFailure::Unconfined,
             false => profile.on_failure,
@@ -121,36 +123,12 @@ fn session(name: &str, profile: &Profile, values: &Values<'_>) -> Result<Session
             true => hostname(name, profile, values)?,
             false => None,
         },
-        root: None,
-        mounts: mounts(name, profile, values)?,
+        root: profile.root.clone(),
+        mounts: view::mounts(name, profile, values)?,
         grace: profile.grace,
         timeout: profile.timeout,
         life: profile.life.clone(),
     })
-}
-
-/// The mounts of the host layer, in the order in which they are made.
-fn mounts(name: &str, profile: &Profile, values: &Values<'_>) -> Result<Vec<Mount>, Error> {
-    let mut mounts = Vec::with_capacity(3 + profile.private.len());
-    if profile.has(Namespace::Pid) {
-        mounts.push(Mount::Proc {
-            hidepid: HidePid::Off,
-            pids_only: false,
-        });
-    }
-    if profile.has(Namespace::Ipc) {
-        mounts.push(Mount::Mqueue);
-    }
-    if profile.runtime_dir {
-        mounts.push(Mount::RuntimeDir);
-    }
-    mounts.extend(private::mounts(
-        name,
-        &profile.private,
-        &profile.shell,
-        values,
-    )?);
-    Ok(mounts)
 }
 
 fn id_maps(

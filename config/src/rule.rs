@@ -83,9 +83,8 @@ impl Rule {
 
     /// Whether the rule names the service systemd-user.
     pub(crate) fn names_systemd_user(&self) -> bool {
-        let named =
-            |item: &Item<Name>| matches!(&item.what, Name::Literal(n) if **n == *SYSTEMD_USER);
-        self.services.iter().flat_map(List::positives).any(named)
+        let mut named = self.services.iter().flat_map(List::positives);
+        named.any(is_manager)
     }
 
     /// Whether the rule needs to know groups.
@@ -102,6 +101,11 @@ impl Rule {
 /// (cron, `su -s`) a rule that means people must not stop.
 pub(crate) fn is_person(account: &Account) -> bool {
     account.uid >= 1000 && account.uid != 65534
+}
+
+/// Whether an entry of `services` is the user's systemd manager, by its whole name.
+pub(crate) fn is_manager(item: &Item<Name>) -> bool {
+    matches!(&item.what, Name::Literal(name) if **name == *SYSTEMD_USER)
 }
 
 pub(crate) fn is_systemd_user(service: &str) -> bool {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::conflict;
 use crate::diagnostic::Faults;
 use crate::life;
-use crate::profile::{self, Keys};
+use crate::policy::SHIPPED;
+use crate::profile::Keys;
 use crate::source::Place;
 use crate::suggest;
 
@@ -26,7 +28,7 @@ pub(crate) fn settle(own: &BTreeMap<String, Keys>, faults: &mut Faults) -> BTree
     let settled: BTreeMap<_, _> = done.map(|(name, (keys, _))| (name, keys)).collect();
     for (name, keys) in own {
         if let Some(settled) = settled.get(name) {
-            profile::contradictions(name, keys, settled, faults);
+            conflict::contradictions(name, keys, settled, faults);
             life::contradictions(name, keys, settled, faults);
         }
     }
@@ -99,7 +101,8 @@ pub(crate) fn unknown<'a>(
     names: impl Iterator<Item = &'a String>,
     faults: &mut Faults,
 ) {
-    let help = match suggest::nearest(name, names.map(String::as_str)) {
+    let names = names.map(String::as_str).chain(SHIPPED);
+    let help = match suggest::nearest(name, names) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("define it with [profile.{name}]"),
     };

@@ -10,6 +10,9 @@ use crate::tree::{Entry, Node, Value};
 /// Most entries of one list.
 pub(crate) const MAX_LIST: usize = 10_000;
 
+/// Most files of a tmpfs: what fits into the kernel's count on every architecture.
+const MAX_INODES: u64 = 2_147_483_647;
+
 /// Longest name or pattern, in bytes.
 pub(crate) const MAX_NAME: usize = 256;
 
@@ -80,6 +83,45 @@ pub(crate) fn seconds(
         _ => {
             let (from, to) = allowed.into_inner();
             let what = format!("`{key}` is {number} seconds, not {from} to {to}");
+            faults.error(node.place, what);
+            None
+        }
+    }
+}
+
+/// tmpfs(5)'s size=
+pub(crate) fn size(node: &Node<'_>, faults: &mut Faults) -> Option<At<String>> {
+    let found = text(node, faults)?;
+    match crate::path::size(found.value) {
+        Ok(()) => Some(At {
+            value: found.value.to_owned(),
+            place: found.place,
+        }),
+        Err(why) => {
+            faults.error(found.place, why);
+            None
+        }
+    }
+}
+
+/// tmpfs(5)'s nr_inodes=
+pub(crate) fn inodes(node: &Node<'_>, faults: &mut Faults) -> Option<At<u64>> {
+    let Value::Number(number) = node.value else {
+        wrong(node, "a whole number of files", faults);
+        return None;
+    };
+    match u64::try_from(number) {
+        Ok(0) => {
+            let what = "inodes 0 would be no limit at all";
+            faults.error(node.place, what).help("take it out");
+            None
+        }
+        Ok(value) if value <= MAX_INODES => Some(At {
+            value,
+            place: node.place,
+        }),
+        _ => {
+            let what = format!("`inodes` is {number}, not 1 to {MAX_INODES}");
             faults.error(node.place, what);
             None
         }

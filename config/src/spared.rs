@@ -80,6 +80,8 @@ fn by_profile(
     let says = chosen.map(|(_, profile, _)| (profile.mode, profile.on_failure));
     match says {
         Ok((Mode::Observe, _)) => Some(Spared::Observed),
+        // no failure, but what the policy says
+        Err(Error::UserManager { .. }) => None,
         _ if exempt(policy, candidate) => Some(Spared::Exempt),
         Ok((_, OnFailure::Unconfined)) => Some(Spared::OnFailure),
         _ => None,

@@ -8,9 +8,6 @@ use crate::{Account, Error, Login, path};
 /// The longest name that sethostname(2) takes, in bytes.
 const MAX_HOSTNAME: usize = 64;
 
-/// The longest name of a file, in bytes.
-const MAX_COMPONENT: usize = 255;
-
 /// What can stand between braces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Variable {
@@ -20,19 +17,60 @@ pub(crate) enum Variable {
     Home,
     Hostname,
     Service,
+    Session,
+    Level,
+    Context,
 }
 
-const VARIABLES: [(&str, Variable); 6] = [
+const VARIABLES: [(&str, Variable); 9] = [
     ("user", Variable::User),
     ("uid", Variable::Uid),
     ("group", Variable::Group),
     ("home", Variable::Home),
     ("hostname", Variable::Hostname),
     ("service", Variable::Service),
+    ("session", Variable::Session),
+    ("level", Variable::Level),
+    ("context", Variable::Context),
 ];
 
+/// What a template is about: not every variable makes sense in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    Hostname,
+    Path,
+    Instance,
+}
+
+impl About {
+    fn knows(self, variable: Variable) -> bool {
+        match variable {
+            Variable::Home => self == About::Path,
+            Variable::Session | Variable::Level | Variable::Context => self == About::Instance,
+            _ => true,
+        }
+    }
+
+    /// Why a variable that is known elsewhere cannot be used here.
+    fn why_not(self, variable: Variable) -> Option<&'static str> {
+        match (self, variable) {
+            (About::Instance, Variable::Home) => {
+                Some("which is the user's; an instance lies where only root can write")
+            }
+            (_, Variable::Session) => {
+                Some("which is a new name at each login; only `instance` can have it")
+            }
+            (_, Variable::Level | Variable::Context) => Some("which only `instance` can have"),
+            _ => None,
+        }
+    }
+}
+
+/// Refuses a path, by what it is for.
+pub(crate) type Check = fn(&str) -> Result<PathBuf, String>;
+
 /// A text with variables in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Part>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,12 +95,29 @@ impl Values<'_> {
             Variable::Home => self.account.home.to_string_lossy().into_owned(),
             Variable::Hostname => self.host.hostname()?,
             Variable::Service => self.login.service.clone(),
+            Variable::Session => self.host.session(),
+            Variable::Context => self.host.context()?,
+            Variable::Level => level(&self.host.context()?)?,
         })
     }
 }
 
+/// The level of a context like "staff_u:staff_r:staff_t:s0-s0:c0.c1023".
+fn level(context: &str) -> Result<String, Error> {
+    match context.splitn(4, ':').nth(3) {
+        Some(level) => Ok(level.to_owned()),
+        None => Err(Error::Host {
+            what: format!(
+                "the SELinux context `{context}` has no level; the policy of this host has none, \
+                 so use {{context}} or {{user}}"
+            ),
+            errno: None,
+        }),
+    }
+}
+
 impl Template {
-    fn parse(text: &str, home: bool) -> Result<Template, String> {
+    fn parse(text: &str, about: About) -> Result<Template, String> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
@@ -72,7 +127,7 @@ impl Template {
             if !before.is_empty() {
                 parts.push(Part::Text(before.to_owned()));
             }
-            parts.push(Part::Variable(variable(name, home)?));
+            parts.push(Part::Variable(variable(name, about)?));
             rest = after;
         }
         if !rest.is_empty() {
@@ -89,7 +144,7 @@ impl Template {
 
     /// Reads a template of a host name; the error is what is wrong with it.
     pub(crate) fn hostname(text: &str) -> Result<Template, String> {
-        let template = Template::parse(text, false)?;
+        let template = Template::parse(text, About::Hostname)?;
         let fixed: String = template.texts().collect();
         match fixed.as_str() {
             _ if template.0.is_empty() => Err("is empty".to_owned()),
@@ -99,9 +154,10 @@ impl Template {
         }
     }
 
-    /// Reads a template of a private directory; the error is what is wrong with it.
-    pub(crate) fn private(text: &str) -> Result<Template, String> {
-        let template = Template::parse(text, true).map_err(|why| format!("path `{text}` {why}"))?;
+    /// Reads a template of a path; the error is what is wrong with it.
+    pub(crate) fn path(text: &str, about: About, check: Check) -> Result<Template, String> {
+        let template =
+            Template::parse(text, about).map_err(|why| format!("path `{text}` {why}"))?;
         let inside = template
             .0
             .iter()
@@ -128,11 +184,16 @@ impl Template {
             Part::Variable(_) => "v",
         });
         let example: String = example.collect();
-        match path::private(&example) {
+        match check(&example) {
             // as it is written, not as the example has it
             Err(why) => Err(why.replace(&format!("`{example}`"), &format!("`{text}`"))),
             Ok(_) => Ok(template),
         }
+    }
+
+    /// Whether a variable is in it.
+    pub(crate) fn has(&self, variable: Variable) -> bool {
+        self.0.contains(&Part::Variable(variable))
     }
 
     fn texts(&self) -> impl Iterator<Item = &str> {
@@ -195,7 +256,11 @@ impl Template {
     /// only `{home}` is a path.
     ///
     /// The inner error says what is wrong with the path that came out.
-    pub(crate) fn fill_path(&self, values: &Values<'_>) -> Result<Result<PathBuf, String>, Error> {
+    pub(crate) fn fill_path(
+        &self,
+        values: &Values<'_>,
+        check: Check,
+    ) -> Result<Result<PathBuf, String>, Error> {
         let mut path = String::new();
         for part in &self.0 {
             match part {
@@ -210,12 +275,12 @@ impl Template {
         if !path.starts_with('/') || path.starts_with("//") {
             return Ok(Err(format!("`{path}` is not an absolute path")));
         }
-        if let Some(long) = path.split('/').find(|name| name.len() > MAX_COMPONENT) {
+        if let Some(long) = path.split('/').find(|name| name.len() > path::MAX_NAME) {
             return Ok(Err(format!(
                 "`{long}` is longer than the 255 bytes of a file's name"
             )));
         }
-        Ok(path::private(&path))
+        Ok(check(&path))
     }
 }
 
@@ -239,17 +304,14 @@ fn escape(value: &str, out: &mut String) {
     }
 }
 
-fn variable(name: &str, home: bool) -> Result<Variable, String> {
-    if name == "session" {
-        return Err(
-            "has `{session}` in it, which is not known before the session is made".to_owned(),
-        );
+fn variable(name: &str, about: About) -> Result<Variable, String> {
+    let known = || VARIABLES.iter().filter(|(_, one)| about.knows(*one));
+    let other = VARIABLES.iter().find(|(other, _)| *other == name);
+    if let Some(why) = other.and_then(|(_, one)| about.why_not(*one))
+        && !known().any(|(known, _)| *known == name)
+    {
+        return Err(format!("has `{{{name}}}` in it, {why}"));
     }
-    let known = || {
-        VARIABLES
-            .iter()
-            .filter(|(_, one)| home || *one != Variable::Home)
-    };
     match known().find(|(known, _)| *known == name) {
         Some((_, variable)) => Ok(*variable),
         None => {
@@ -268,169 +330,4 @@ fn is_hostname(c: char) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::{IdKind, Range};
-
-    struct Mill(&'static str);
-
-    impl Host for Mill {
-        fn groups(&self, _: &Account) -> Result<Vec<String>, Error> {
-            Ok(vec![])
-        }
-        fn primary_group(&self, _: &Account) -> Result<String, Error> {
-            Ok("staff".to_owned())
-        }
-        fn ranges(&self, _: &Account, _: IdKind) -> Result<Vec<Range>, Error> {
-            Ok(vec![])
-        }
-        fn hostname(&self) -> Result<String, Error> {
-            Ok(self.0.to_owned())
-        }
-    }
-
-    fn values<T>(user: &str, home: &str, take: impl FnOnce(&Values<'_>) -> T) -> T {
-        named(user, home, "mill", take)
-    }
-
-    fn named<T>(
-        user: &str,
-        home: &str,
-        host: &'static str,
-        take: impl FnOnce(&Values<'_>) -> T,
-    ) -> T {
-        let account = Account {
-            name: user.to_owned(),
-            uid: 1000,
-            gid: 1000,
-            home: home.into(),
-            shell: "/bin/sh".into(),
-        };
-        let login = Login {
-            service: "sshd".to_owned(),
-            ..Login::default()
-        };
-        take(&Values {
-            login: &login,
-            account: &account,
-            host: &Mill(host),
-        })
-    }
-
-    #[test]
-    fn a_host_name_is_filled_in() {
-        let cases = [
-            ("box", "box"),
-            ("{hostname}", "mill"),
-            ("{user}", "al-ice-"),
-            ("{hostname}-{user}", "mill-al-ice-"),
-            ("{uid}.{group}.{service}", "1000.staff.sshd"),
-        ];
-        for (template, want) in cases {
-            let template = Template::hostname(template).unwrap();
-            let got = values("al_iceé", "/", |values| template.fill_hostname(values));
-            assert_eq!(got, Ok(Ok(want.to_owned())));
-        }
-    }
-
-    #[test]
-    fn a_bad_template_is_refused() {
-        let long = "a".repeat(65);
-        for bad in [
-            "",
-            "{",
-            "a{user",
-            "{users}",
-            "{}",
-            "a b",
-            "a_b",
-            "}",
-            "é",
-            "a/b",
-            "{session}",
-            "{home}",
-            "{user}}",
-            "{{user}}",
-            &long,
-        ] {
-            assert!(Template::hostname(bad).is_err(), "{bad:?}");
-        }
-        for bad in [
-            "",
-            "tmp",
-            "{user}",
-            "/",
-            "/{home}",
-            "/x{home}",
-            "/{user",
-            "/a/../{user}",
-            "/{users}",
-            "/{session}",
-            "/{user}//x",
-            "{home}/",
-            "{home}{user}",
-            "{home}x",
-            "/proc/{user}",
-            "/run/nsshell/{user}",
-        ] {
-            assert!(Template::private(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn a_host_name_that_the_kernel_would_refuse_or_cut_is_refused() {
-        let template = Template::hostname("{hostname}-{user}").unwrap();
-        let why = |user: &str, host| {
-            let filled = named(user, "/", host, |values| template.fill_hostname(values));
-            filled.unwrap().map_err(|(_, why)| why)
-        };
-        assert!(why(&"u".repeat(59), "mill").is_ok());
-        assert_eq!(why(&"u".repeat(60), "mill"), Err(TOO_LONG));
-        assert_eq!(why("u", "a_b"), Err(ALLOWED));
-        assert_eq!(why("u", "a\nb"), Err(ALLOWED));
-    }
-
-    #[test]
-    fn a_user_name_is_one_component_of_a_path_whatever_is_in_it() {
-        let cases = [
-            ("alice", "/srv/alice/x"),
-            ("..", "/srv/%2e./x"),
-            (".", "/srv/%2e/x"),
-            (".bob", "/srv/%2ebob/x"),
-            ("a.b", "/srv/a.b/x"),
-            ("../../etc", "/srv/%2e.%2f..%2fetc/x"),
-            ("/etc", "/srv/%2fetc/x"),
-            ("%2e", "/srv/%252e/x"),
-            ("a\nb\0", "/srv/a%0ab%00/x"),
-            ("DOM\\al é", "/srv/DOM\\al é/x"),
-        ];
-        let template = Template::private("/srv/{user}/x").unwrap();
-        for (user, want) in cases {
-            let got = values(user, "/", |values| template.fill_path(values));
-            assert_eq!(got, Ok(Ok(PathBuf::from(want))), "{user:?}");
-        }
-        for user in ["", &"a".repeat(256), &"/".repeat(90)] {
-            let got = values(user, "/", |values| template.fill_path(values));
-            assert!(got.unwrap().is_err(), "{user:?}");
-        }
-    }
-
-    #[test]
-    fn a_home_directory_is_a_path_that_has_to_be_plain() {
-        let template = Template::private("{home}/.cache").unwrap();
-        let fill = |home: &str| values("u", home, |values| template.fill_path(values)).unwrap();
-        assert_eq!(fill("/home/u"), Ok(PathBuf::from("/home/u/.cache")));
-        for home in [
-            "",
-            "home/u",
-            "/home/../root",
-            "/home/u/",
-            "/",
-            "/proc",
-            "/run/user/1000",
-        ] {
-            assert!(fill(home).is_err(), "{home:?}");
-        }
-    }
-}
+mod tests;

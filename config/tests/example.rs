@@ -25,7 +25,7 @@ fn plans(policy: &Policy) -> Vec<Plan> {
     [
         ("alice", 1000, "sshd"),
         ("root", 0, "su"),
-        ("alice", 1000, "systemd-user"),
+        ("root", 0, "systemd-user"),
     ]
     .map(|(name, uid, service)| {
         let mut plan = resolve(policy, &login(service), &account(name, uid), &host).unwrap();

@@ -40,6 +40,9 @@ impl Facts for Small {
     fn is_directory(&self, path: &Path) -> bool {
         path == Path::new("/tmp")
     }
+    fn exists(&self, path: &Path) -> bool {
+        ["/tmp", "/bin/bash", "/etc"].contains(&path.to_str().unwrap())
+    }
     fn is_program(&self, path: &Path) -> bool {
         path == Path::new("/bin/bash")
     }
@@ -127,4 +130,88 @@ fn what_this_host_and_the_order_of_rules_make_wrong_is_found() {
         let found: Vec<_> = found.iter().map(ToString::to_string).collect();
         assert_eq!(found, want, "{text}");
     }
+}
+
+#[test]
+fn what_a_view_needs_and_this_host_lacks_is_told_at_its_place() {
+    let said = |keys: &str| -> Vec<String> {
+        let text = format!(
+            "[[rule]]\nusers = ['alice']\nprofile = 'm'\n[profile.m]\nextends = 'b'\n{keys}\n\
+             [profile.b]\nnamespaces = ['mount', 'pid', 'user']\nprivate = []\n"
+        );
+        let found = lint(&parse(&text), &Small(vec![account("alice", 1000)]));
+        let told = found.iter().map(ToString::to_string);
+        told.filter(|told| !told.contains("subordinate ids"))
+            .collect()
+    };
+    let missing = |place: &str, what: &str| {
+        format!(
+            "p.toml:{place}: {what} `m`, does not exist; make it, or say {{ path = ..., \
+             optional = true }}"
+        )
+    };
+    assert_eq!(said("read_only = ['/etc']\nmasked = ['/tmp']"), [""; 0]);
+    assert_eq!(said("masked = [{ path = '/x', optional = true }]"), [""; 0]);
+    let lists = [
+        ("hide_homes = ['/x']", "6:15", "/x, hidden homes of profile"),
+        ("read_only = ['/x']", "6:14", "/x, read-only in profile"),
+        ("unmounted = ['/x']", "6:14", "/x, unmounted in profile"),
+        ("masked = ['/x']", "6:11", "/x, masked in profile"),
+    ];
+    for (keys, place, what) in lists {
+        assert_eq!(said(keys), [missing(place, what)], "{keys}");
+    }
+    let containers = "the kernel lets its users mount no /proc, so that their own containers do \
+                      not start";
+    let cases = [
+        (
+            "binds = ['/x', '/etc']",
+            "p.toml:6:10: /x, the source of a bind of profile `m`, does not exist; make it, or \
+             say optional = true"
+                .to_owned(),
+        ),
+        (
+            "root = '/srv/jail'",
+            "p.toml:3:11: /srv/jail, the root of profile `m`, does not exist; make it".to_owned(),
+        ),
+        (
+            "home = { kind = 'ephemeral', skeleton = '/etc/skel' }",
+            "p.toml:3:11: /etc/skel, the skeleton of profile `m`, does not exist; make it"
+                .to_owned(),
+        ),
+        (
+            "command = ['/usr/bin/app']",
+            "p.toml:3:11: the command /usr/bin/app of profile `m` is no program on this host; \
+             install it or set `command`"
+                .to_owned(),
+        ),
+        (
+            "command = ['/bin/bash']\nrequire_nsshell = false",
+            "p.toml:3:11: warning: `command` of profile `m` holds only for users whose login shell \
+             is nsshell, which nothing requires; set require_nsshell = true, with \"user\" in \
+             `namespaces`"
+                .to_owned(),
+        ),
+        (
+            "masked = ['/proc/kcore']",
+            format!("p.toml:6:11: warning: profile `m` masks a part of /proc: {containers}"),
+        ),
+        (
+            "proc = 'pids'",
+            format!("p.toml:3:11: warning: profile `m` has proc = \"pids\": {containers}"),
+        ),
+        (
+            "binds = [{ source = '/etc', target = '/proc/meminfo' }]",
+            format!("p.toml:6:10: warning: profile `m` covers a part of /proc: {containers}"),
+        ),
+    ];
+    for (keys, want) in cases {
+        assert_eq!(said(keys), [want], "{keys}");
+    }
+    let kiosk = "[[rule]]\nusers = ['alice']\nprofile = 'kiosk'\n";
+    let found = lint(&parse(kiosk), &Small(vec![account("alice", 1000)]));
+    let told: Vec<_> = found.iter().map(ToString::to_string).collect();
+    let want = "p.toml:3:11: the command /usr/lib/nsshell/kiosk of profile `kiosk` is no program on \
+                this host; install it or set `command`";
+    assert!(told.iter().any(|told| told == want), "{told:?}");
 }

@@ -58,10 +58,10 @@ fn the_standard_plan_is_complete() {
     let want = [
         PROC,
         Mount::Mqueue,
-        Mount::RuntimeDir,
         tmpfs("/dev/shm", true),
         tmpfs("/tmp", false),
         tmpfs("/var/tmp", true),
+        Mount::RuntimeDir,
     ];
     assert_eq!(session.mounts, want);
     let maps = session.id_maps.as_ref().unwrap();
@@ -128,7 +128,8 @@ fn what_is_not_made_leaves_nothing_in_the_plan() {
     assert_eq!((plan.session, plan.require_nsshell), (None, false));
     let text = format!("{STANDARD}namespaces = ['mount', 'pid']");
     let mounts = resolved(&text, &host).unwrap().session.unwrap().mounts;
-    assert_eq!(mounts[..2], [PROC, Mount::RuntimeDir]);
+    assert_eq!(mounts[..2], [PROC, tmpfs("/dev/shm", true)]);
+    assert_eq!(mounts[4..], [Mount::RuntimeDir]);
 }
 
 #[test]
@@ -155,7 +156,7 @@ fn private_directories_are_in_path_order_with_their_sizes() {
         tmpfs("/dev/shm", true),
         tmpfs("/var/tmp", false),
     ];
-    assert_eq!(mounts[3..], want);
+    assert_eq!(mounts[2..6], want);
 }
 
 #[test]

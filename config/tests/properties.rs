@@ -17,7 +17,15 @@ const USERS: &[&str] = &[
 ];
 const SERVICES: &[&str] = &["sshd", "login", "systemd-user", "su*"];
 const HOSTS: &[&str] = &["192.0.2.0/24", "*.example.org", "mill", "::/0", "192.0.2.7"];
-const PROFILES: &[&str] = &["none", "standard", "a", "b"];
+const PROFILES: &[&str] = &["none", "standard", "a", "b", "lab", "kiosk", "sftp-only"];
+const VIEWS: &[&str] = &[
+    "",
+    "home = \"ephemeral\"\nhide_homes = [\"/home\"]\n",
+    "binds = [\"/srv/{group}\", { source = \"/opt\", target = \"{home}/opt\" }]\n",
+    "masked = [\"/boot\", \"/usr\"]\nread_only = [\"/\"]\n",
+    "dev = \"minimal\"\nexpose = [\"x11\", \"{home}/socket\"]\n",
+    "root = \"/srv/jail\"\ncommand = [\"/bin/ls\"]\n",
+];
 
 fn random_policy(dice: &Dice) -> String {
     let mut text = String::new();
@@ -48,7 +56,9 @@ fn random_policy(dice: &Dice) -> String {
         "private = [\"/srv/{user}\"]\n",
         "hostname = \"{user}-{hostname}\"\n",
     ]);
+    text += dice.of(VIEWS);
     text += "[profile.b]\n";
+    text += dice.of(VIEWS);
     text += dice.of(&[
         "",
         "namespaces = [\"mount\"]\n",

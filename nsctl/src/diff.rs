@@ -1,14 +1,14 @@
 //! `nsctl explain --diff`: what another policy would change, for each account of this host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
-use nsshell_config::{Error as Refusal, Everybody, Facts, Login, Matched, Plan, printable};
+use nsshell_config::{Error as Refusal, Everybody, Facts, Login, Matched, Mount, Plan, printable};
 
 use crate::cli::ExplainArguments;
 use crate::error::Error;
-use crate::host;
+use crate::{host, mounts};
 
 /// How many names of a group of accounts are shown.
 const NAMED: usize = 8;
@@ -85,11 +85,13 @@ fn differences(was: Result<Plan, Refusal>, is: Result<Plan, Refusal>) -> Vec<Str
         (Ok(was), Err(_)) => return vec![format!("profile {} -> refused", was.profile)],
         (Err(_), Ok(is)) => return vec![format!("refused -> profile {}", is.profile)],
     };
+    let mounts = mounts(&was, &is);
     let (was_cells, is_cells) = (cells(was), cells(is));
     let changed = was_cells.into_iter().zip(is_cells);
     let changed = changed.filter(|(was, is)| was.1 != is.1);
     changed
         .map(|((name, was), (_, is))| format!("{name} {was} -> {is}"))
+        .chain(mounts)
         .collect()
 }
 
@@ -117,6 +119,7 @@ fn cells(mut plan: Plan) -> Vec<(&'static str, String)> {
     vec![
         ("profile", plan.profile.clone()),
         ("shell", plan.shell.display().to_string()),
+        ("command", format!("{:?}", plan.command)),
         ("require_nsshell", plan.require_nsshell.to_string()),
         ("on_failure", word(&plan.on_failure)),
         ("mode", word(&plan.mode)),
@@ -125,7 +128,13 @@ fn cells(mut plan: Plan) -> Vec<(&'static str, String)> {
             of(session.map(|session| word(&session.namespaces))),
         ),
         ("id_map", of(maps)),
-        ("mounts", of(session.map(|session| mounts(&session.mounts)))),
+        (
+            "root",
+            of(session.map(|session| match &session.root {
+                Some(root) => root.display().to_string(),
+                None => "/".to_owned(),
+            })),
+        ),
         (
             "hostname",
             of(session.and_then(|session| session.hostname.clone())),
@@ -145,24 +154,32 @@ fn cells(mut plan: Plan) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn mounts(mounts: &[nsshell_config::Mount]) -> String {
-    use nsshell_config::Mount;
-    let name = |mount: &Mount| match mount {
-        Mount::Proc { .. } => "proc".to_owned(),
-        Mount::Mqueue => "mqueue".to_owned(),
-        Mount::RuntimeDir => "runtime_dir".to_owned(),
-        Mount::Tmpfs {
-            target,
-            mode,
-            size,
-            optional,
-            ..
-        } => {
-            let size = size.as_deref().unwrap_or("");
-            let optional = if *optional { "?" } else { "" };
-            format!("{}{optional}:{mode:o}:{size}", target.display())
-        }
-        other => serde_json::to_string(other).unwrap_or_default(),
+/// A line for each place whose mount differs; the home directory is not told by its path, which
+/// is another one for each account.
+fn mounts(was: &Plan, is: &Plan) -> Vec<String> {
+    let places = |plan: &Plan| -> BTreeMap<(String, &'static str), String> {
+        let session = plan.session.iter();
+        let mounts = session.flat_map(|session| &session.mounts);
+        let told = mounts.map(|mount| {
+            let (target, what) = mounts::described(mount, Path::new("home"));
+            // two may be at one place: what is read-only, and what is mounted on it
+            let kind = match mount {
+                Mount::ReadOnly { .. } => "read_only",
+                Mount::Unmount { .. } => "unmounted",
+                _ => "mount",
+            };
+            ((target, kind), what)
+        });
+        told.collect()
     };
-    mounts.iter().map(name).collect::<Vec<_>>().join(" ")
+    let (was, is) = (places(was), places(is));
+    let keys: BTreeSet<_> = was.keys().chain(is.keys()).collect();
+    let changed = keys.into_iter().filter(|key| was.get(key) != is.get(key));
+    let of = |value: Option<&String>| value.map_or("none", String::as_str).to_owned();
+    changed
+        .map(|key| {
+            let (was, is) = (of(was.get(key)), of(is.get(key)));
+            format!("{} {}: {was} -> {is}", key.1, key.0)
+        })
+        .collect()
 }

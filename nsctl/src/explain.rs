@@ -4,13 +4,12 @@ use std::io::Write;
 use std::path::Path;
 
 use nsshell_config::{
-    Explanation, IdMapLine, Login, Mode, Mount, Namespace, OnFailure, Origin, Plan, SessionPlan,
-    Spared,
+    Explanation, IdMapLine, Login, Mode, Namespace, OnFailure, Origin, Plan, SessionPlan, Spared,
 };
 
 use crate::cli::ExplainArguments;
 use crate::error::Error;
-use crate::{host, life, table};
+use crate::{host, life, mounts, table};
 
 /// How many of the rules that do not match are shown if not all are asked for: those right
 /// before the one that does.
@@ -169,10 +168,19 @@ fn rows(plan: &Plan, nsshell: &Path, fits: bool) -> Vec<Vec<String>> {
         rows.say("login shell", format!("{is}, {judged}"));
     }
     rows.say("real shell", plan.shell.display().to_string());
+    if !plan.command.is_empty() {
+        let words: Vec<_> = plan
+            .command
+            .iter()
+            .map(|word| format!("{word:?}"))
+            .collect();
+        let what = format!("{}, in place of the shell", words.join(" "));
+        rows.say("command", what);
+    }
     match &plan.session {
         None => rows.say("session", "none: the login stays as it is".to_owned()),
         Some(session) => {
-            rows.session(session);
+            rows.session(session, &account.home);
             let failure = match (plan.on_failure, plan.exempt) {
                 (OnFailure::Deny, _) => "the login is refused",
                 (OnFailure::Unconfined, true) => "the user is exempt: unconfined, and logged",
@@ -196,7 +204,7 @@ impl Rows {
         self.0.push(vec![name.to_owned(), text]);
     }
 
-    fn session(&mut self, session: &SessionPlan) {
+    fn session(&mut self, session: &SessionPlan, home: &Path) {
         let kinds: Vec<_> = session
             .namespaces
             .iter()
@@ -214,7 +222,15 @@ impl Rows {
             self.map("uid map", &maps.uid);
             self.map("gid map", &maps.gid);
         }
-        let mounts: Vec<_> = session.mounts.iter().map(mount_cells).collect();
+        if let Some(root) = &session.root {
+            let what = format!("{}, read-only, in place of the host's", root.display());
+            self.say("root", what);
+        }
+        let cells = |mount| {
+            let (target, what) = mounts::described(mount, home);
+            vec![target, what]
+        };
+        let mounts: Vec<_> = session.mounts.iter().map(cells).collect();
         self.table("mounts", &mounts);
         let grace = session.grace;
         self.say(
@@ -260,44 +276,6 @@ fn name_of(kind: Namespace) -> &'static str {
         Namespace::Cgroup => "cgroup",
         Namespace::Time => "time",
     }
-}
-
-fn mount_cells(mount: &Mount) -> Vec<String> {
-    let (target, what) = match mount {
-        Mount::Proc { .. } => ("/proc".into(), "the session's processes".to_owned()),
-        Mount::Mqueue => (
-            "/dev/mqueue".into(),
-            "the session's message queues".to_owned(),
-        ),
-        Mount::RuntimeDir => (
-            "/run/user".into(),
-            "one empty runtime directory, the user's".to_owned(),
-        ),
-        Mount::Tmpfs {
-            target,
-            mode,
-            size,
-            optional,
-            ..
-        } => {
-            let size = size
-                .as_ref()
-                .map(|size| format!(", size {size}"))
-                .unwrap_or_default();
-            let optional = if *optional {
-                ", if the host has it"
-            } else {
-                ""
-            };
-            let what = format!("empty, mode {mode:04o}{size}{optional}");
-            (target.display().to_string(), what)
-        }
-        other => (
-            String::new(),
-            serde_json::to_string(other).unwrap_or_default(),
-        ),
-    };
-    vec![target, what]
 }
 
 #[cfg(test)]
@@ -372,8 +350,8 @@ gid map      inside  outside  count
              1001    101000   64536
 mounts       /proc        the session's processes
              /dev/mqueue  the session's message queues
-             /run/user    one empty runtime directory, the user's
              /tmp         empty, mode 1777, size 1g
+             /run/user    one empty runtime directory, the user's
 grace        5 s from SIGTERM to SIGKILL at the end of the session
 timeout      10 s to make the session
 scope        user: shared by the user's logins under this profile; also if it was planned otherwise

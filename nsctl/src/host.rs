@@ -12,6 +12,7 @@ use nsshell_session::{NSSHELL, login_shell, policy, record};
 use crate::error::Error;
 
 pub(crate) use nsshell_session::record::Record;
+pub(crate) use nsshell_session::usage::Usage;
 
 /// Where the policy lies if no file is named.
 pub(crate) const POLICY: &str = policy::FILE;
@@ -59,6 +60,11 @@ pub(crate) fn nsshell() -> PathBuf {
 /// Live sessions, oldest first.
 pub(crate) fn sessions() -> Result<Vec<Record>, Error> {
     Ok(record::live()?)
+}
+
+/// What a session has written to where it will be gone; none if that cannot be seen.
+pub(crate) fn usage(record: &Record) -> Option<Usage> {
+    nsshell_session::usage::of(record)
 }
 
 /// A name service that has the ranges is asked for one account after the other, a program

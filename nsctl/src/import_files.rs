@@ -1,8 +1,8 @@
 //! `nsctl import`: reads the files of pam_namespace and writes what they come to.
 
 use std::fs::File;
-use std::io::{Read, Write};
-use std::path::Path;
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
 
 use nsshell_config::MAX_FILE_SIZE;
 
@@ -16,10 +16,13 @@ pub(crate) fn run(
     out: &mut impl Write,
     told: &mut impl Write,
 ) -> Result<(), Error> {
-    let conf = read(&arguments.file)?;
+    let mut confs = vec![read(&arguments.file)?];
+    for file in beside(&arguments.file)? {
+        confs.push(read(&file)?);
+    }
     let pam = arguments.pam.iter().map(|file| read(file));
     let pam = pam.collect::<Result<Vec<_>, _>>()?;
-    match translate(&conf, &pam) {
+    match translate(&confs, &pam) {
         Ok(policy) => Ok(out.write_all(policy.as_bytes())?),
         Err(Failed::Faults(faults)) => {
             for fault in faults {
@@ -50,4 +53,26 @@ fn read(path: &Path) -> Result<Text, Error> {
         name: path.to_string_lossy().into_owned(),
         text,
     })
+}
+
+/// The files of namespace.d that pam_namespace reads after its main file, in their order.
+fn beside(main: &Path) -> Result<Vec<PathBuf>, Error> {
+    let directory = main.with_file_name("namespace.d");
+    let unreadable = |error| Error::Unreadable(directory.clone(), error);
+    let entries = match std::fs::read_dir(&directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(unreadable)?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(unreadable)?.path();
+        let hidden = path
+            .file_name()
+            .is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.extension().is_some_and(|end| end == "conf") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
 }

@@ -16,6 +16,7 @@ mod import;
 mod import_files;
 mod life;
 mod ls;
+mod mounts;
 mod ranges;
 mod schema;
 mod table;

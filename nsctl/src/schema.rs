@@ -13,7 +13,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use keys::{Key, Kind, PRIVATE, PROFILE, RULE, TOP};
+use keys::{BIND, ENTRY, HOME, Key, Kind, PRIVATE, PROFILE, RULE, TOP};
 
 /// Prints the schema.
 pub(crate) fn run(out: &mut impl Write) -> Result<(), Error> {
@@ -35,6 +35,9 @@ fn schema() -> Value {
         "rule": described(table(RULE), "A login that all of its lists match gets its profile", &["profile"]),
         "profile": described(table(PROFILE), "What a session is made of", &[]),
         "private": described(table(PRIVATE), "A private directory and what it is like", &["path"]),
+        "entry": described(table(ENTRY), "A path and what it is like", &["path"]),
+        "bind": described(table(BIND), "A bind and what it is like", &["source"]),
+        "home": described(table(HOME), "A home directory and what it is like", &["kind"]),
         "path": {
             "description": "A path from /, with {user}, {uid}, {group}, {hostname}, {service}, or {home} at its beginning",
             "type": "string",
@@ -119,6 +122,28 @@ fn kind(kind: Kind) -> Value {
                 { "$ref": "#/definitions/private" },
             ] },
         }),
+        Kind::Entries => either("^/", "entry"),
+        Kind::Binds => either("^(/|\\{home\\})", "bind"),
+        Kind::Home => json!({ "anyOf": [
+            { "type": "string", "enum": ["real", "read-only", "ephemeral"] },
+            { "$ref": "#/definitions/home" },
+        ] }),
+        Kind::Expose(names) => json!({
+            "type": "array", "maxItems": 64, "uniqueItems": true,
+            "items": { "anyOf": [
+                { "type": "string", "enum": names },
+                { "$ref": "#/definitions/path" },
+            ] },
+        }),
+        Kind::Command => json!({
+            "type": "array", "maxItems": 64,
+            "items": { "type": "string", "maxLength": 1023 },
+        }),
+        Kind::Options(words) => json!({
+            "type": "array", "uniqueItems": true,
+            "items": { "type": "string", "enum": words },
+        }),
+        Kind::Inodes => json!({ "type": "integer", "minimum": 1, "maximum": 2_147_483_647 }),
         Kind::Path => json!({ "allOf": [{ "$ref": "#/definitions/path" }] }),
         Kind::Rules => json!({
             "type": "array", "maxItems": 20_000, "items": { "$ref": "#/definitions/rule" },
@@ -135,4 +160,15 @@ fn kind(kind: Kind) -> Value {
             "additionalProperties": { "$ref": "#/definitions/profile" },
         }),
     }
+}
+
+/// A list of paths, or of tables that are defined under this name.
+fn either(path: &str, table: &str) -> Value {
+    json!({
+        "type": "array", "maxItems": 64, "uniqueItems": true,
+        "items": { "anyOf": [
+            { "type": "string", "pattern": path },
+            { "$ref": format!("#/definitions/{table}") },
+        ] },
+    })
 }

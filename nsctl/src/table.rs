@@ -36,6 +36,22 @@ pub(crate) fn age(seconds: u64) -> String {
     }
 }
 
+/// A number of bytes in units of 1024, with one decimal below 10: `0`, `512`, `1.5K`, `64M`.
+pub(crate) fn size(bytes: u64) -> String {
+    let (mut unit, mut tenths) = (0, u128::from(bytes) * 10);
+    while tenths >= 10240 && unit < 6 {
+        tenths = tenths.div_ceil(1024);
+        unit += 1;
+    }
+    let letter = ["", "K", "M", "G", "T", "P", "E"][unit];
+    let (whole, tenth) = (tenths / 10, tenths % 10);
+    if unit > 0 && whole < 10 && tenth > 0 {
+        format!("{whole}.{tenth}{letter}")
+    } else {
+        format!("{}{letter}", tenths.div_ceil(10))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +69,25 @@ mod tests {
             ["A    NAME     X", "123  é", "     b\\u{1b}  y"]
         );
         assert_eq!(columns(&[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_size_is_told_in_its_largest_unit_and_never_as_less_than_it_is() {
+        let cases = [
+            (0, "0"),
+            (1023, "1023"),
+            (1024, "1K"),
+            (1025, "1.1K"),
+            (1536, "1.5K"),
+            (10_240, "10K"),
+            (10_241, "11K"),
+            (1_300_000, "1.3M"),
+            (64 << 20, "64M"),
+            (u64::MAX, "16E"),
+        ];
+        for (bytes, want) in cases {
+            assert_eq!(size(bytes), want, "{bytes}");
+        }
     }
 
     #[test]

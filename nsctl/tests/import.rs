@@ -89,3 +89,53 @@ fn what_is_missing_or_wrong_in_the_command_is_told() {
         Some(2)
     );
 }
+
+#[test]
+fn the_files_of_namespace_d_beside_the_main_one_are_read_in_their_order() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("beside");
+    let beside = directory.join("namespace.d");
+    fs::create_dir_all(&beside).unwrap();
+    let main = directory.join("namespace.conf");
+    fs::write(&main, "/tmp x tmpfs:noinit root\n").unwrap();
+    for (name, text) in [
+        ("b.conf", "/srv/b x tmpfs:noinit root\n"),
+        (
+            "a.conf",
+            "# nothing\n/srv/a /srv/a-inst/ user:noinit root\n",
+        ),
+        ("c.conf.old", "/srv/c x tmpfs\n"),
+        (".d.conf", "/srv/d x tmpfs\n"),
+    ] {
+        fs::write(beside.join(name), text).unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nsctl"));
+    let import = |command: &mut Command| {
+        let output = command.arg("import").arg(&main).output().unwrap();
+        let told = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(told).unwrap())
+    };
+    let (status, told) = import(&mut command);
+    assert_eq!(status, Some(0), "{told}");
+    let lines: Vec<_> = told
+        .lines()
+        .skip_while(|line| *line != "private = [")
+        .map(str::trim)
+        .filter(|line| !line.starts_with("# line"))
+        .collect();
+    let (a, b) = (beside.join("a.conf"), beside.join("b.conf"));
+    let want = [
+        "private = [".to_owned(),
+        "\"/tmp\",".to_owned(),
+        format!("# {}:2: /srv/a /srv/a-inst/ user:noinit root", a.display()),
+        "{ path = \"/srv/a\", instance = \"/srv/a-inst/{user}\" },".to_owned(),
+        format!("# {}:1: /srv/b x tmpfs:noinit root", b.display()),
+        "\"/srv/b\",".to_owned(),
+        "]".to_owned(),
+    ];
+    assert_eq!(lines, want, "{told}");
+    // a fault in one of them is told with its name
+    fs::write(&b, "/srv/b\n").unwrap();
+    let (status, told) = import(&mut Command::new(env!("CARGO_BIN_EXE_nsctl")));
+    assert_eq!(status, Some(1));
+    assert!(told.starts_with(&format!("{}:1:", b.display())), "{told}");
+}

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use clap::CommandFactory;
-use nsshell_config::{PRIVATE_KEYS, PROFILE_KEYS, Policy, RULE_KEYS, TOP_KEYS};
+use nsshell_config::{
+    BIND_KEYS, ENTRY_KEYS, EXPOSED, HOME_KEYS, PRIVATE_KEYS, PROFILE_KEYS, Policy, RULE_KEYS,
+    TOP_KEYS,
+};
 
 #[allow(dead_code)]
 #[path = "../src/cli.rs"]
@@ -60,6 +63,9 @@ fn every_key_of_the_policy_stands_in_its_page_and_every_key_of_the_page_exists()
         ("KEYS OF A RULE", RULE_KEYS),
         ("KEYS OF A PROFILE", PROFILE_KEYS),
         ("KEYS OF A PRIVATE DIRECTORY", PRIVATE_KEYS),
+        ("KEYS OF A HOME", HOME_KEYS),
+        ("KEYS OF A BIND", BIND_KEYS),
+        ("KEYS OF A PATH", ENTRY_KEYS),
     ];
     let mut counted = 0;
     for (name, wanted) in sections {
@@ -73,6 +79,17 @@ fn every_key_of_the_policy_stands_in_its_page_and_every_key_of_the_page_exists()
     }
     let all: Vec<&str> = text.lines().collect();
     assert_eq!(keys(&all).len(), counted, "a key outside of its section");
+}
+
+#[test]
+fn the_page_says_where_each_exposed_socket_is() {
+    let text = page("nsshell.toml.5");
+    let lines = section(&text, ".Sh", "EXPOSED SOCKETS");
+    let items = lines.windows(2).filter_map(|two| {
+        let name = two[0].strip_prefix(".It Ql ")?;
+        Some((name, two[1].strip_prefix(".Pa ")?.strip_suffix(" .")?))
+    });
+    assert_eq!(items.collect::<Vec<_>>(), EXPOSED);
 }
 
 #[test]
@@ -233,7 +250,12 @@ fn the_reasons_that_the_page_of_the_module_explains_are_those_that_are_given() {
     let text = page("pam_nsshell.8");
     let told = section(&text, ".Sh", "DIAGNOSTICS").join("\n");
     let mut sources = String::new();
-    for folder in ["config/src", "session/src", "pam_module/src"] {
+    for folder in [
+        "config/src",
+        "session/src",
+        "session/src/view",
+        "pam_module/src",
+    ] {
         for entry in fs::read_dir(top().join(folder)).unwrap() {
             let file = entry.unwrap().path();
             if file.extension().is_some_and(|extension| extension == "rs") {

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use nsshell_config::{Login, Plan, resolve};
+use nsshell_config::{Login, Namespace, Plan, resolve};
 use nsshell_session::accounts::{self, SystemHost};
 use nsshell_session::enter::{self, Place};
 use nsshell_session::sys::process;
@@ -36,13 +36,25 @@ fn run() -> u8 {
 fn go(arguments: &[OsString]) -> Result<u8, Error> {
     match enter::place()? {
         Place::HostLayer(plan) => {
+            enter::close_outside()?;
             enter::user_layer()?;
+            Ok(Shell::of_plan(&plan, arguments).execute())
+        }
+        Place::Inside(plan) if !has_user_namespace(&plan) => {
+            // There is no door to tell the first time by; once more closes only what the user
+            // has opened for a shell in a shell.
+            enter::close_outside()?;
             Ok(Shell::of_plan(&plan, arguments).execute())
         }
         Place::Inside(plan) => Ok(Shell::of_plan(&plan, arguments).execute()),
         Place::Outside if standalone::inside() => Ok(again(arguments).execute()),
         Place::Outside => outside(arguments),
     }
+}
+
+fn has_user_namespace(plan: &Plan) -> bool {
+    let session = plan.session.as_ref();
+    session.is_some_and(|session| session.has(Namespace::User))
 }
 
 /// Started again in a session of the user's own. No policy decides here any more: the id map

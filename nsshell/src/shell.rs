@@ -10,6 +10,10 @@ use nsshell_session::Error;
 use nsshell_session::sys::Errno;
 use nsshell_session::sys::process::execute;
 
+/// The variable with what the client asked for, where a command runs in place of the shell; unset
+/// if it asked for a shell. sshd's ForceCommand has SSH_ORIGINAL_COMMAND.
+pub const ORIGINAL_COMMAND: &str = "NSSHELL_ORIGINAL_COMMAND";
+
 /// What is executed: program, arguments, environment.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Shell {
@@ -30,10 +34,37 @@ impl Shell {
         Self::with_environment(program, advice, called, std::env::vars_os())
     }
 
-    /// The shell of a plan.
+    /// What a plan has a login become: the shell, or the command in its place.
     pub fn of_plan(plan: &Plan, called: &[OsString]) -> Self {
         let advice = format!("see `shell` in the profile \"{}\"", plan.profile);
-        Self::new(&plan.shell, advice, called)
+        let shell = Self::new(&plan.shell, advice, called);
+        if plan.command.is_empty() {
+            return shell;
+        }
+        let advice = format!("see `command` in the profile \"{}\"", plan.profile);
+        shell.replaced(&plan.command, advice)
+    }
+
+    /// The command in place of this shell, with the shell's environment. What the shell was to
+    /// run stands in [`ORIGINAL_COMMAND`] alone; nothing else that it was called with counts.
+    fn replaced(self, command: &[String], advice: String) -> Self {
+        let asked = command_string(&self.arguments).map(CStr::to_owned);
+        let arguments: Vec<_> = command
+            .iter()
+            .map(|one| c_string(one.as_bytes().to_vec()))
+            .collect();
+        // One that the client has sent is no word of ours.
+        let prefix = format!("{ORIGINAL_COMMAND}=");
+        let mut environment = self.environment;
+        environment.retain(|one| !one.to_bytes().starts_with(prefix.as_bytes()));
+        environment
+            .extend(asked.map(|asked| c_string([prefix.as_bytes(), asked.to_bytes()].concat())));
+        Self {
+            advice,
+            program: arguments.first().cloned().unwrap_or_default(),
+            arguments,
+            environment,
+        }
     }
 
     fn with_environment(
@@ -138,6 +169,24 @@ fn asks_for_commands(arguments: &[CString]) -> bool {
     true
 }
 
+/// The string that a shell which is called so runs: what follows the first group of options with
+/// a `c`. That is all that sshd, su and cron ever say; an operand before it is a script's name.
+fn command_string(arguments: &[CString]) -> Option<&CStr> {
+    let mut rest = arguments.iter().skip(1);
+    while let Some(argument) = rest.next() {
+        match argument.to_bytes() {
+            [b'-', b'-', ..] => {}
+            [b'-' | b'+', letters @ ..] if !letters.is_empty() => {
+                if letters.contains(&b'c') {
+                    return rest.next().map(CString::as_c_str);
+                }
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
 /// Strings of the command line, of paths and of the environment have no NUL.
 fn c_string(bytes: Vec<u8>) -> CString {
     CString::new(bytes).unwrap_or_default()
@@ -237,6 +286,36 @@ mod tests {
             strings(&shell.environment),
             ["SHELL=/bin/bash", "TERM=dumb", "NEW="]
         );
+    }
+
+    #[test]
+    fn a_command_takes_the_shell_s_place_and_is_told_what_was_asked_for() {
+        let command = ["/usr/bin/app".to_owned(), "two words".to_owned()];
+        let become_it = |words: &[&str]| {
+            let shell = called(words).with(&[(ORIGINAL_COMMAND, "forged".to_owned())]);
+            shell.replaced(&command, String::new())
+        };
+        let given = become_it(&["nsshell", "-c", "rm -r \"$HOME\""]);
+        assert_eq!(given.program.to_bytes(), b"/usr/bin/app");
+        assert_eq!(strings(&given.arguments), ["/usr/bin/app", "two words"]);
+        assert_eq!(
+            strings(&given.environment)[2..],
+            ["NSSHELL_ORIGINAL_COMMAND=rm -r \"$HOME\""]
+        );
+        for words in [
+            &["-nsshell"][..],
+            &["nsshell", "script"],
+            &["nsshell", "-l"],
+        ] {
+            let asked_for_none = become_it(words);
+            assert_eq!(
+                strings(&asked_for_none.arguments),
+                ["/usr/bin/app", "two words"]
+            );
+            assert_eq!(strings(&asked_for_none.environment).len(), 2);
+        }
+        let login = become_it(&["-nsshell", "-lc", ""]);
+        assert_eq!(strings(&login.environment)[2], "NSSHELL_ORIGINAL_COMMAND=");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::unistd::{Gid, Group, User};
@@ -85,6 +86,8 @@ pub fn all() -> Result<Vec<Account>, Error> {
 pub struct SystemHost {
     /// until when a program that is asked may answer
     deadline: Instant,
+    /// the name of the session that is made; none: none is
+    session: Option<String>,
 }
 
 impl SystemHost {
@@ -93,6 +96,16 @@ impl SystemHost {
     pub fn new() -> Self {
         Self {
             deadline: Instant::now() + Duration::from_secs(10),
+            session: None,
+        }
+    }
+
+    /// The same, asked by an application that makes a session of this name.
+    #[must_use]
+    pub fn making(session: &str) -> Self {
+        Self {
+            session: Some(session.to_owned()),
+            ..Self::new()
         }
     }
 }
@@ -162,6 +175,39 @@ impl Host for SystemHost {
             .to_string_lossy()
             .into_owned();
         Ok(name)
+    }
+
+    fn session(&self) -> String {
+        self.session
+            .clone()
+            .unwrap_or_else(|| "{session}".to_owned())
+    }
+
+    fn context(&self) -> Result<String, nsshell_config::Error> {
+        // Whether it enforces or not, there are contexts.
+        if !Path::new("/sys/fs/selinux/enforce").exists() {
+            return Err(nsshell_config::Error::Host {
+                what: "{level} and {context} of an instance have no value: SELinux is off on this \
+                       host; use {user} in `instance`"
+                    .to_owned(),
+                errno: None,
+            });
+        }
+        if self.session.is_none() {
+            return Ok("{context}:::{level}".to_owned());
+        }
+        // pam_selinux has chosen it for what the application executes next, the user's shell.
+        let parent = rustix::process::getppid().map_or(1, |pid| pid.as_raw_nonzero().get());
+        let text = read_if_there(&format!("/proc/{parent}/attr/exec"))?;
+        match text.trim_end_matches(['\0', '\n']) {
+            "" => Err(nsshell_config::Error::Host {
+                what: "{level} and {context} of an instance have no value: no SELinux context is \
+                       set for this login; put pam_selinux.so before pam_nsshell.so"
+                    .to_owned(),
+                errno: None,
+            }),
+            context => Ok(context.to_owned()),
+        }
     }
 }
 

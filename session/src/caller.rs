@@ -14,6 +14,7 @@ use rustix::fs::{CWD, OFlags};
 use crate::error::Error;
 use crate::protocol::{Confined, Reply, Request};
 use crate::sys::fd::{self, Identity, Kept};
+use crate::sys::ns::Kinds;
 use crate::sys::process::{self, Child, Ended};
 use crate::sys::{Errno, lock, ns, socket, spawn};
 use crate::{RECORDS, USERS};
@@ -161,11 +162,21 @@ impl Session {
     /// # Errors
     /// It has threads. The kernel would not stop us: setns(2) with several kinds at once moves
     /// the calling thread alone, and takes the root and working directory of all of them along.
+    /// Or it is systemd about to become the program of a service, which would be in the
+    /// session's mount namespace but not in its PID namespace: only children enter that.
     pub fn check_application(&self) -> Result<(), Error> {
         if process::has_threads() {
             return Err(Error::NotAsPlanned(
                 "the application has threads, and such a process cannot be moved as a whole; \
                  leave this service unconfined by a rule"
+                    .to_owned(),
+            ));
+        }
+        if self.made.kinds.bits() & Kinds::PID.bits() != 0 && is_systemd() {
+            return Err(Error::NotAsPlanned(
+                "systemd opens it for a service with PAMName=, whose program would stay outside \
+                 of the session's pid namespace; give its PAM service a rule and a profile \
+                 without `pid`"
                     .to_owned(),
             ));
         }
@@ -307,4 +318,13 @@ fn working_directory() -> Option<(PathBuf, Identity)> {
     let path = std::env::current_dir().ok()?;
     let identity = fd::identity(fd::open_place(Path::new(".")).ok()?).ok()?;
     path.is_absolute().then_some((path, identity))
+}
+
+/// Whether this process is one of systemd's own that has not become another program yet.
+fn is_systemd() -> bool {
+    let program = std::fs::read_link("/proc/self/exe").unwrap_or_default();
+    // "(deleted)" follows a name after an upgrade (proc(5)).
+    let name = program.file_name().unwrap_or_default().as_encoded_bytes();
+    let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
+    matches!(name, b"systemd" | b"systemd-executor")
 }

@@ -39,7 +39,7 @@ pub fn place() -> Result<Place, Error> {
     let owner = fd::owner(&file).map_err(cannot)?;
     // Room for all of it but the longest, so that it is read at once.
     let mut text = Vec::with_capacity(16 << 10);
-    file.take(1 << 20)
+    file.take(8 << 20)
         .read_to_end(&mut text)
         .map_err(|error| cannot(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
     let plan: Plan = serde_json::from_slice(&text)
@@ -56,6 +56,16 @@ pub fn place() -> Result<Place, Error> {
     } else {
         Place::Inside(plan)
     })
+}
+
+/// Closes what leads outside: whoever started the login may have left directories of the host
+/// open, as in `su - alice 9</`, and from one of them fchdir(2) and `..` reach all of it.
+///
+/// # Errors
+/// /proc or /dev/null is not there.
+pub fn close_outside() -> Result<(), Error> {
+    fd::close_directories()
+        .map_err(|errno| Error::system("cannot close inherited directories", errno))
 }
 
 /// Enters the user layer: the user namespace, and a mount namespace of the caller's own in

@@ -31,6 +31,14 @@ pub enum Error {
         /// what is wrong with it
         problem: String,
     },
+    /// A directory of the host in which root should act, but that others could change.
+    #[cfg(feature = "engine")]
+    Untrusted {
+        /// the directory, or the one on the way to it
+        path: PathBuf,
+        /// what is wrong with it
+        problem: String,
+    },
     /// The account is not in the user database.
     NoSuchUser(String),
     /// The account phase refuses this login shell.
@@ -85,6 +93,16 @@ impl Error {
             doing: doing.into(),
             errno,
             advice: String::new(),
+        }
+    }
+
+    /// A failed system call, and what to do about it; the advice may be empty.
+    #[cfg(feature = "engine")]
+    pub(crate) fn advised(doing: impl Into<String>, errno: Errno, advice: &str) -> Self {
+        Self::System {
+            doing: doing.into(),
+            errno,
+            advice: advice.to_owned(),
         }
     }
 
@@ -152,6 +170,13 @@ impl fmt::Display for Error {
                 f,
                 "the policy is not used: {} {problem}; only root may be able to change the \
                  policy: chown root:root and chmod go-w it",
+                path.display()
+            ),
+            #[cfg(feature = "engine")]
+            Self::Untrusted { path, problem } => write!(
+                f,
+                "{} {problem}; only root may be able to change it: chown root:root and chmod \
+                 go-w it, or name another one",
                 path.display()
             ),
             Self::NoSuchUser(name) => {

@@ -22,7 +22,8 @@ use crate::sys::ns::Kinds;
 use crate::sys::process::{self, Child};
 use crate::sys::{Errno, fd, ns, signal, socket};
 use crate::user_namespace::Maker;
-use crate::{door, init, layer, login_shell, policy, trail};
+use crate::view::{ephemeral, janitor};
+use crate::{door, init, login_shell, policy, trail, view};
 
 /// How long the module may take to send its request: it is sent before the helper is started.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
@@ -100,7 +101,12 @@ fn answer(
         }
         policy => policy?,
     };
-    let host = SystemHost::new();
+    // It may be a part of the plan's paths.
+    let name = record::new_name()?;
+    let host = match request.verb {
+        Verb::Account => SystemHost::new(),
+        Verb::Open => SystemHost::making(&name),
+    };
     let plan = match resolve(&policy, &login, &account, &host) {
         Err(error) => match nsshell_config::spared(&policy, &login, &account, &host) {
             Some(why) => return Ok((spared(NONE, why, &error.into()), None)),
@@ -117,7 +123,7 @@ fn answer(
         (Verb::Open, None) => Ok((unconfined(&plan.profile, String::new()), None)),
         (Verb::Open, Some(session)) => {
             let format = request.format;
-            open_or_spare(&plan, session, maker, &Asking { holder, format })
+            open_or_spare(&plan, session, name, maker, &Asking { holder, format })
         }
     }
 }
@@ -144,6 +150,7 @@ fn facts_of(request: &Request, uid: Option<u32>) -> Facts {
 fn open_or_spare(
     plan: &Plan,
     session: &SessionPlan,
+    name: String,
     maker: Option<Result<Maker, Error>>,
     asking: &Asking<'_>,
 ) -> Result<(Reply, Option<Made>), Error> {
@@ -152,7 +159,7 @@ fn open_or_spare(
         Some(_) => login_shell::check(plan),
         None => Ok(()),
     };
-    let made = allowed.and_then(|()| open(plan, session, maker, asking));
+    let made = allowed.and_then(|()| open(plan, session, name, maker, asking));
     match (made, plan.spared()) {
         // What the policy says no to is no failure.
         (Err(error @ Error::Refused(_)), Some(Spared::OnFailure)) => Err(error),
@@ -207,16 +214,17 @@ fn load(request: &Request) -> Result<Policy, Error> {
 fn open(
     plan: &Plan,
     session: &SessionPlan,
+    name: String,
     maker: Option<Result<Maker, Error>>,
     asking: &Asking<'_>,
 ) -> Result<(Reply, Made), Error> {
     let deadline = Instant::now() + Duration::from_secs(u64::from(session.timeout));
     refuse_chroot()?;
-    match join::seek(plan, session, asking.holder, deadline)? {
+    match join::seek(plan, session, &name, asking.holder, deadline)? {
         Sought::Joined(joined) => share(plan, *joined),
         // The lock is held until the session is published.
         Sought::Make(mut making) => {
-            let made = make(plan, session, maker, asking, deadline, &making);
+            let made = make(plan, session, name, maker, asking, deadline, &making);
             if let (Err(_), Some(turn)) = (&made, making.turn.take()) {
                 turn.tidy();
             }
@@ -263,12 +271,15 @@ fn with_init(facts: Facts, pid: i32, kinds: Kinds, inodes: &BTreeMap<String, u64
 fn make(
     plan: &Plan,
     session: &SessionPlan,
+    name: String,
     maker: Option<Result<Maker, Error>>,
     asking: &Asking<'_>,
     deadline: Instant,
     wanted: &join::Making,
 ) -> Result<(Reply, Made), Error> {
-    let record = record::reserve()?;
+    let record = record::reserve(name)?;
+    // Before init makes anything in them, or a crash would leave it.
+    let claims = ephemeral::claim(session, &record.session)?;
     let cannot = |errno| Error::system("cannot make a socket", errno);
     let (lease, init_lease) = socket::pair().map_err(cannot)?;
     let (to_init, from_helper) = socket::pair().map_err(cannot)?;
@@ -298,7 +309,11 @@ fn make(
         has_door,
         replaced: wanted.replaced.as_deref().unwrap_or_default(),
     };
-    match finish(&made, maker) {
+    let finished = finish(&made, maker).and_then(|reply| {
+        janitor::start(&claims, &init)?;
+        Ok(reply)
+    });
+    match finished {
         Ok(reply) => Ok((
             reply,
             Made {
@@ -309,6 +324,7 @@ fn make(
         Err(error) => {
             // It would end by itself, since nobody has its lease; but not if it hangs.
             init.kill(Instant::now() + Duration::from_secs(1));
+            janitor::clean_at_once(&claims);
             record.remove();
             if has_door {
                 door::sweep(plan.account.uid, &record.session);
@@ -353,7 +369,7 @@ fn finish(making: &Making<'_>, maker: Option<Result<Maker, Error>>) -> Result<Re
     let kinds = init::kinds(session);
     let (start, namespaces) = join::identity(init.pid)
         .map_err(|errno| Error::system("cannot look at the session's init in /proc", errno))?;
-    let environment: Vec<String> = layer::runtime_dir(plan)
+    let environment: Vec<String> = view::runtime_dir(plan)
         .map(|path| format!("XDG_RUNTIME_DIR={}", path.display()))
         .into_iter()
         .collect();
@@ -367,7 +383,7 @@ fn finish(making: &Making<'_>, maker: Option<Result<Maker, Error>>) -> Result<Re
             namespaces,
             has_door: making.has_door,
             kinds: kinds.bits(),
-            planned: join::fingerprint(plan),
+            planned: join::fingerprint(plan, &record.session),
             environment: environment.clone(),
         },
     )?;

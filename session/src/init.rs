@@ -4,7 +4,7 @@
 //! reaps what is orphaned, takes in further logins, and ends the session when nobody holds it
 //! any more ([`crate::join`]). Nothing in here returns to the helper that it is a copy of.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nsshell_config::{Namespace, Plan, SessionPlan};
@@ -12,7 +12,6 @@ use nsshell_config::{Namespace, Plan, SessionPlan};
 use crate::audit::Format;
 use crate::door::Door;
 use crate::error::Error;
-use crate::layer;
 use crate::lease::{self, Lease, Leases};
 use crate::record::Reserved;
 use crate::sys::ns::Kinds;
@@ -20,6 +19,7 @@ use crate::sys::process::{self, Child};
 use crate::sys::signal::{self, Mask, SignalFd};
 use crate::sys::{Errno, caps, socket};
 use crate::trail::{self, Trail};
+use crate::view::{self, Job};
 
 /// How often init looks whether anything of an ending session is left. Most of a session's
 /// processes are not init's children, so their end is no event for it.
@@ -178,9 +178,20 @@ fn prepare(start: &Start<'_>) -> Result<Prepared, Error> {
 }
 
 fn build(start: &Start<'_>) -> Result<(), Error> {
-    layer::build(start.plan, start.session)?;
+    // It takes longer to be made than the mounts, which wait for it only if they must.
+    let early = view::needs_user_namespace(start.session);
+    let first = early.then(|| receive_user_namespace(start)).transpose()?;
+    view::build(&Job {
+        plan: start.plan,
+        session: start.session,
+        name: &start.record.session,
+        user_namespace: first.as_ref().map(AsFd::as_fd),
+        owner: (start.plan.account.uid, start.plan.account.gid),
+        alone: false,
+    })?;
     if start.session.has(Namespace::User) {
-        layer::pin(receive_user_namespace(start)?)?;
+        let namespace = first.map_or_else(|| receive_user_namespace(start), Ok)?;
+        view::pin(namespace)?;
     }
     // Last, and looked at: nothing above works without, nothing below needs more.
     caps::keep_only_kill()

@@ -116,6 +116,10 @@ impl Host for Inventory {
     fn hostname(&self) -> Result<String, ConfigError> {
         SystemHost::new().hostname()
     }
+
+    fn context(&self) -> Result<String, ConfigError> {
+        SystemHost::new().context()
+    }
 }
 
 impl Facts for Inventory {
@@ -137,6 +141,10 @@ impl Facts for Inventory {
 
     fn is_directory(&self, path: &Path) -> bool {
         path.is_dir()
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.symlink_metadata().is_ok()
     }
 
     fn is_program(&self, path: &Path) -> bool {

@@ -169,7 +169,8 @@ pub(crate) fn has_door(plan: &Plan) -> bool {
     plan.mode == Mode::Enforce && !std::path::Path::new(PLAN).exists()
 }
 
-/// Looks for a session that the login may share, and waits for its turn to make one.
+/// Looks for a session that the login may share, and waits for its turn to make one. `name`:
+/// what one would be called that is made by this plan.
 ///
 /// # Errors
 /// The login is one too many, or not to share the session that there is; the user's lock or
@@ -177,6 +178,7 @@ pub(crate) fn has_door(plan: &Plan) -> bool {
 pub(crate) fn seek(
     plan: &Plan,
     session: &SessionPlan,
+    name: &str,
     holder: &OwnedFd,
     deadline: Instant,
 ) -> Result<Sought, Error> {
@@ -187,7 +189,7 @@ pub(crate) fn seek(
     }
     let uid = plan.account.uid;
     let turn = door::lock(uid, deadline, session.timeout)?;
-    let planned = fingerprint(plan);
+    let planned = fingerprint(plan, name);
     let (mut replaced, mut others) = (None, 0);
     for record in scan(&turn, plan)? {
         if life.scope == Scope::Session || record.scope == Scope::Session {
@@ -353,7 +355,7 @@ fn other_policy(record: &Record) -> Error {
 
 /// Changes with everything that another login of the same user under the same policy would
 /// have alike. Not for keeping: another build may come to another one.
-pub(crate) fn fingerprint(plan: &Plan) -> String {
+pub(crate) fn fingerprint(plan: &Plan, name: &str) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut session = plan.session.clone();
     if let Some(session) = &mut session {
@@ -371,7 +373,9 @@ pub(crate) fn fingerprint(plan: &Plan) -> String {
         (&plan.profile, &plan.shell, &plan.command, &session),
     ));
     let mut hasher = DefaultHasher::new();
-    text.unwrap_or_default().hash(&mut hasher);
+    // {session} in a path is another one each time.
+    let text = String::from_utf8(text.unwrap_or_default()).unwrap_or_default();
+    text.replace(name, "{session}").hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 

@@ -25,13 +25,13 @@ pub mod inventory;
 #[cfg(feature = "engine")]
 pub mod join;
 #[cfg(feature = "engine")]
-pub mod layer;
-#[cfg(feature = "engine")]
 mod lease;
 #[cfg(feature = "engine")]
 mod limits;
 #[cfg(feature = "engine")]
 pub mod login_shell;
+#[cfg(feature = "engine")]
+pub mod manager;
 #[cfg(feature = "engine")]
 pub mod maps;
 #[cfg(feature = "engine")]
@@ -49,7 +49,11 @@ pub mod sys;
 #[cfg(feature = "engine")]
 mod trail;
 #[cfg(feature = "engine")]
+pub mod usage;
+#[cfg(feature = "engine")]
 pub mod user_namespace;
+#[cfg(feature = "engine")]
+pub mod view;
 
 pub use error::{Error, one_line};
 

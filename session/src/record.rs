@@ -86,11 +86,11 @@ pub struct Reserved {
     pub session: String,
 }
 
-/// Makes ready a record under a name of its own. Nothing is left of it if the caller dies.
+/// Makes ready a record under a name that [`new_name`] has given. Nothing is left of it if the caller dies.
 ///
 /// # Errors
 /// /run is full or not writable, or somebody else has made our directory.
-pub fn reserve() -> Result<Reserved, Error> {
+pub fn reserve(session: String) -> Result<Reserved, Error> {
     let cannot = |errno: Errno| {
         let advice = if errno == Errno::NOSPC {
             "free space on /run"
@@ -112,7 +112,7 @@ pub fn reserve() -> Result<Reserved, Error> {
     Ok(Reserved {
         directory,
         file,
-        session: new_name().map_err(cannot)?,
+        session,
     })
 }
 
@@ -294,11 +294,16 @@ fn directory() -> Result<OwnedFd, Error> {
     Err(Error::Protocol("no directory of records"))
 }
 
-/// Eight letters and digits, without those that look alike: 40 random bits.
-fn new_name() -> Result<String, Errno> {
+/// A name for a session: eight letters and digits, without those that look alike, of 40 random
+/// bits.
+///
+/// # Errors
+/// The kernel gives no random numbers.
+pub fn new_name() -> Result<String, Error> {
     const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz123456789";
     let mut bits = [0; 8];
-    rustix::rand::getrandom(&mut bits, rustix::rand::GetRandomFlags::empty())?;
+    rustix::rand::getrandom(&mut bits, rustix::rand::GetRandomFlags::empty())
+        .map_err(|errno| Error::system("cannot choose a name for the session", errno))?;
     Ok(bits
         .iter()
         .map(|byte| LETTERS[usize::from(byte % 32)] as char)

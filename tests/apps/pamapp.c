@@ -10,6 +10,7 @@
 #include <security/pam_appl.h>
 #include <stddef.h>
 #include <syslog.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -36,7 +37,7 @@ static const char usage_text[] =
     "  --print-state      print the state before and after\n"
     "  --same-state       exit 7 if they differ, and print the difference\n"
     "  --print-env        print the PAM environment of the open session\n"
-    "  --timings          print medians in ms of open, command, close and all\n"
+    "  --timings          print medians in ms of open, command, close and all, and maxrss in kB\n"
     "  --samples          print every time measured\n"
     "exit: 2 usage, 3 pam_start, 4 refused before or by open, 5 close failed, 6 the command\n"
     "failed, 7 the state differs, 8 the status of the own child was lost\n";
@@ -305,6 +306,8 @@ static int all_logins(void) {
     print_times("close", all, done, offsetof(struct times, close));
     print_times("all", all, done, offsetof(struct times, all));
   }
+  struct rusage usage;
+  if (o.timings && !getrusage(RUSAGE_SELF, &usage)) dprintf(report, "maxrss %ld\n", usage.ru_maxrss);
   if (o.timings || o.count > 1) dprintf(report, "failures %d of %d\n", bad, done + bad);
   free(all);
   return first;

@@ -1,7 +1,7 @@
 use crate::Host;
 use crate::pam;
 use crate::product::Product;
-use crate::spec::{File, Spec, User};
+use crate::spec::{Disk, File, Spec, User};
 
 /// crypt(5) of [`PASSWORD`](crate::PASSWORD).
 const PASSWORD_HASH: &str = "$6$testhost$AM4.L5ox/OGlFXvNDo4T0BOpZTVBP3UAurqgF9QpqRhhz79LmPFHZgRqeIpgo/efCkaGC7AMDdwD3BbNklIU2/";
@@ -58,8 +58,10 @@ impl Builder {
             password_hash: PASSWORD_HASH.to_owned(),
             files: Vec::new(),
             copies: Vec::new(),
+            disks: Vec::new(),
             prepare: Vec::new(),
             sshd: true,
+            systemd: false,
         };
         Self {
             spec,
@@ -158,10 +160,30 @@ impl Builder {
         self
     }
 
+    /// PID 1 is systemd, with its logind, a system bus and users' managers, and pam_systemd is in
+    /// the PAM stacks where Debian has it. What is logged goes to its journal.
+    #[must_use]
+    pub fn systemd(mut self) -> Self {
+        self.spec.systemd = true;
+        self
+    }
+
     /// A line of shell that root runs before sshd starts.
     #[must_use]
     pub fn prepare(mut self, line: &str) -> Self {
         self.spec.prepare.push(line.to_owned());
+        self
+    }
+
+    /// A directory of the machine in the host, with everything that the host does to it: what is
+    /// a disk to the host, and is still there for the next one. `/home` is one that users have
+    /// their homes on.
+    #[must_use]
+    pub fn disk(mut self, from: &std::path::Path, to: &str) -> Self {
+        self.spec.disks.push(Disk {
+            from: from.to_owned(),
+            to: to.into(),
+        });
         self
     }
 
@@ -181,7 +203,7 @@ impl Builder {
                 self.sshd_config += &format!("Subsystem sftp-external {server}\n");
             }
         }
-        let mut files = pam::stacks(self.confined);
+        let mut files = pam::stacks(self.confined, self.spec.systemd);
         files.push(File {
             path: "/etc/ssh/ssh_config".into(),
             mode: 0o644,
@@ -210,6 +232,13 @@ impl UserBuilder {
     #[must_use]
     pub fn uid(mut self, uid: u32) -> Self {
         (self.user.uid, self.user.gid) = (uid, uid);
+        self
+    }
+
+    /// Home directory, as the user database has it; made if it is a plain path beneath /home.
+    #[must_use]
+    pub fn home(mut self, home: &str) -> Self {
+        self.user.home = home.into();
         self
     }
 

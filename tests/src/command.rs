@@ -210,7 +210,15 @@ impl Running {
     /// # Panics
     /// If it does not come within [`LIMIT`], or the output ends.
     pub fn expect(&mut self, pattern: &str) -> String {
-        let end = Instant::now() + LIMIT;
+        self.expect_within(pattern, LIMIT)
+    }
+
+    /// The same with another limit than [`LIMIT`].
+    ///
+    /// # Panics
+    /// If it does not come in time, or the output ends.
+    pub fn expect_within(&mut self, pattern: &str, limit: Duration) -> String {
+        let end = Instant::now() + limit;
         loop {
             if let Some(at) = find(&self.seen, pattern.as_bytes()) {
                 let taken: Vec<u8> = self.seen.drain(..at + pattern.len()).collect();

@@ -20,6 +20,8 @@ pub struct Host {
     /// its end is the end of the host
     stdin: Option<ChildStdin>,
     pid: u32,
+    /// whether systemd is its PID 1
+    systemd: bool,
 }
 
 impl Host {
@@ -68,6 +70,7 @@ impl Host {
             unshare,
             stdin: Some(stdin),
             pid: 0,
+            systemd: spec.systemd,
         };
         let answer = answer
             .recv_timeout(LIMIT)
@@ -134,9 +137,14 @@ impl Host {
         Session::new(self.ssh_cmd(user, &["-T"], "exec sh 2>&1"))
     }
 
-    /// Everything that was sent to syslog, a line each.
+    /// Everything that was sent to syslog, a line each; with systemd, what is in the journal.
     #[must_use]
     pub fn log(&self) -> String {
+        if self.systemd {
+            return self
+                .run("journalctl --quiet --no-pager --output=short")
+                .ok();
+        }
         self.run("cat /run/testlog").ok()
     }
 

@@ -40,6 +40,10 @@
 //! The machine must be Linux with overlayfs and util-linux, and the test must run as root;
 //! without root a case says that it was skipped, except that with `CI=true` it fails.
 //!
+//! With [`Builder::systemd`] PID 1 is the machine's systemd, with few units of ours and none of
+//! the machine's; `testhost_init` stays outside of that and ends it. Its control groups lie in
+//! one below the test's own, which is removed at the end.
+//!
 //! Confined hosts take the product from the release directory beside the test's own target
 //! directory, or from the directory in `NSSHELL_BUILD`.
 #![forbid(unsafe_code)]

@@ -48,7 +48,18 @@ impl Product {
             to,
             mode,
         })
-        .into()
+        .into_iter()
+        .chain([self.kiosk()])
+        .collect()
+    }
+
+    /// The program of the profile "kiosk", which is no product of the build.
+    fn kiosk(&self) -> Copy {
+        Copy {
+            from: concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/kiosk").into(),
+            to: "/usr/lib/nsshell/kiosk".into(),
+            mode: 0o755,
+        }
     }
 }
 

@@ -46,6 +46,15 @@ pub struct Copy {
     pub mode: u32,
 }
 
+/// A directory of the machine that is in the host as it is, and stays when the host is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// absolute path on the machine
+    pub from: PathBuf,
+    /// absolute path in the host
+    pub to: PathBuf,
+}
+
 /// A whole host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
@@ -57,8 +66,12 @@ pub struct Spec {
     pub files: Vec<File>,
     /// the product
     pub copies: Vec<Copy>,
+    /// mounted before anything else is made
+    pub disks: Vec<Disk>,
     /// shell lines, run as root in this order before sshd starts
     pub prepare: Vec<String>,
     /// whether sshd runs
     pub sshd: bool,
+    /// whether systemd is PID 1, with logind and a system bus
+    pub systemd: bool,
 }

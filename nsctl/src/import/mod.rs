@@ -40,10 +40,10 @@ pub(crate) enum Failed {
 ///
 /// # Errors
 /// Lines that cannot be read, all of them; or a limit that is passed.
-pub(crate) fn translate(conf: &Text, pam: &[Text]) -> Result<String, Failed> {
+pub(crate) fn translate(confs: &[Text], pam: &[Text]) -> Result<String, Failed> {
     if let Some(long) = pam
         .iter()
-        .chain([conf])
+        .chain(confs)
         .find(|t| t.text.len() > MAX_FILE_SIZE)
     {
         let name = nsshell_config::printable(&long.name);
@@ -59,7 +59,12 @@ pub(crate) fn translate(conf: &Text, pam: &[Text]) -> Result<String, Failed> {
             Err(found) => faults.extend(found),
         }
     }
-    let parsed = parser::parse(&conf.name, &conf.text);
+    let mut parsed = parser::Parsed::default();
+    for conf in confs {
+        let one = parser::parse(&conf.name, &conf.text);
+        parsed.entries.extend(one.entries);
+        parsed.faults.extend(one.faults);
+    }
     let mut unread = Vec::new();
     // only if every service says so: else there is one that is refused
     let passes_over = |line: &pam::PamLine| line.has("ignore_config_error");
@@ -73,7 +78,7 @@ pub(crate) fn translate(conf: &Text, pam: &[Text]) -> Result<String, Failed> {
     }
     let taken: Vec<_> = parsed.entries.iter().map(private::take).collect();
     let policy = write::policy(&Translation {
-        file: &conf.name,
+        file: confs.first().map_or("", |conf| &conf.name),
         entries: &parsed.entries,
         taken: &taken,
         unread,

@@ -13,12 +13,16 @@ pub(crate) const MAX_FAULTS: usize = 200;
 /// One line: a directory and who gets an instance of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
+    /// the file
+    pub(crate) file: String,
     /// from 1
     pub(crate) line: usize,
     /// the line without comment and outer blanks
     pub(crate) written: String,
     /// `$HOME` and `$USER` not filled in, no slash at the end
     pub(crate) directory: String,
+    /// in front of an instance's name; means nothing with tmpfs
+    pub(crate) prefix: String,
     pub(crate) method: Method,
     /// `~`: only the users of the list get an instance, not all but them
     pub(crate) only: bool,
@@ -56,7 +60,7 @@ impl Field {
     }
 }
 
-/// Reads a whole file. Nothing else is read: the files of namespace.d are files of their own.
+/// Reads a whole file.
 pub(crate) fn parse(file: &str, text: &[u8]) -> Parsed {
     let mut parsed = Parsed::default();
     for (at, text) in text.split(|byte| *byte == b'\n').enumerate() {
@@ -129,9 +133,11 @@ fn entry(line: Line<'_>) -> Result<Option<Entry>, Fault> {
     }
     let trimmed = directory.text.trim_end_matches('/');
     Ok(Some(Entry {
+        file: line.file.to_owned(),
         line: line.number,
         written: code.trim().to_owned(),
         directory: if trimmed.is_empty() { "/" } else { trimmed }.to_owned(),
+        prefix: prefix.text.clone(),
         method,
         only,
         users: users.map(str::to_owned).collect(),

@@ -14,6 +14,10 @@ pub(crate) struct Private {
     /// of its path
     pub(crate) template: String,
     pub(crate) size: Option<String>,
+    pub(crate) inodes: Option<u64>,
+    /// a template; none: in memory
+    pub(crate) instance: Option<String>,
+    pub(crate) skeleton: Option<&'static str>,
     /// none: [`MODE`]
     pub(crate) mode: Option<u32>,
     pub(crate) optional: bool,
@@ -28,9 +32,6 @@ pub(crate) struct Taken {
     pub(crate) notes: Vec<String>,
 }
 
-/// Why the methods for instances that stay have no equal.
-const LASTING: &str = "no directory of a policy lasts from session to session";
-
 /// Takes a line over as far as the language can.
 pub(crate) fn take(entry: &Entry) -> Taken {
     let mut notes = Vec::new();
@@ -39,20 +40,19 @@ pub(crate) fn take(entry: &Entry) -> Taken {
         let mut private = Private {
             template,
             size: None,
+            inodes: None,
+            instance: None,
+            skeleton: None,
             mode: None,
             optional: false,
         };
         try_alone(&private)?;
         match &entry.method {
             Method::Tmpfs(_) => options(flags, &mut private, &mut notes),
-            Method::Tmpdir(_) => in_memory(&private, &mut notes),
-            Method::User(_) => return Err(lasting("", flags, &private)),
-            Method::Level(_) => {
-                return Err(lasting("each user and SELinux level", flags, &private));
-            }
-            Method::Context(_) => {
-                return Err(lasting("each user and SELinux context", flags, &private));
-            }
+            Method::Tmpdir(_) => instance(entry, "{session}", &mut private, &mut notes)?,
+            Method::User(_) => instance(entry, "{user}", &mut private, &mut notes)?,
+            Method::Level(_) => selinux(entry, "level", &mut private, &mut notes)?,
+            Method::Context(_) => selinux(entry, "context", &mut private, &mut notes)?,
         }
         try_alone(&private)?;
         if let Some(create) = &flags.create {
@@ -130,35 +130,71 @@ fn try_alone(private: &Private) -> Result<(), String> {
     }
 }
 
-/// `by`: what it depends on beside the user.
-fn lasting(by: &str, flags: &Flags, private: &Private) -> String {
-    let whose = match (by, flags.shared) {
-        ("", _) => "each user".to_owned(),
-        (by, true) => format!("each {by}"),
-        (by, false) => format!("each user and {by}"),
+/// Where instances lie that pam_namespace has in a place that is not root's alone.
+const MOVED: &str = "/var/lib/nsshell";
+
+/// The directory on disk: the prefix with the instance's name behind it.
+fn instance(
+    entry: &Entry,
+    name: &str,
+    private: &mut Private,
+    notes: &mut Vec<String>,
+) -> Result<(), String> {
+    let with_name = |prefix: &str| {
+        template(prefix).map(|plain| match prefix.ends_with('/') {
+            true => format!("{plain}/{name}"),
+            false => plain + name,
+        })
     };
-    let nearest = match private.template.starts_with("{home}") {
-        true => "the home directory itself, which is the user's own anyway".to_owned(),
-        false => format!(
-            "private = [{}], which is in memory, and empty at the start of each session",
-            super::write::private(private)
-        ),
+    let of = |path: String| Private {
+        instance: Some(path),
+        ..private.clone()
     };
-    format!("this is a directory on disk for {whose}, and {LASTING}; nearest: {nearest}")
+    let mut taken = of(with_name(&entry.prefix)?);
+    if try_alone(&taken).is_err() {
+        // each prefix keeps a place of its own
+        let prefix = match entry.prefix.strip_prefix("$HOME") {
+            Some(rest) => format!("{MOVED}/home{rest}"),
+            None => format!("{MOVED}{}", entry.prefix),
+        };
+        taken = of(with_name(&prefix)?);
+        try_alone(&taken)?;
+        notes.push(format!(
+            "in another place, since everything above an instance has to be root's alone; what is \
+             in those of {} is not taken over",
+            entry.prefix
+        ));
+    }
+    if private.template == "{home}" && !entry.method.flags().noinit {
+        taken.skeleton = Some("/etc/skel");
+    }
+    *private = taken;
+    Ok(())
 }
 
-fn in_memory(private: &Private, notes: &mut Vec<String>) {
-    notes.push(
-        "in memory instead of on disk: at most half of the memory; set `size` for another limit"
-            .to_owned(),
-    );
-    if !matches!(private.template.as_str(), "/tmp" | "/var/tmp") {
-        notes.push(
-            "root's with mode 1777, not with owner and mode of the directory; set `mode` for \
-             another one"
-                .to_owned(),
-        );
-    }
+/// An instance for each level or context of SELinux. A policy that names them refuses logins
+/// where SELinux is off, and there pam_namespace has one for each user.
+fn selinux(
+    entry: &Entry,
+    what: &str,
+    private: &mut Private,
+    notes: &mut Vec<String>,
+) -> Result<(), String> {
+    instance(entry, "{user}", private, notes)?;
+    let instance = private.instance.as_deref().unwrap_or_default();
+    let (whose, name) = match entry.method.flags().shared {
+        true => (format!("each {what}"), format!("{{{what}}}")),
+        false => (
+            format!("each user and {what}"),
+            format!("{{{what}}}_{{user}}"),
+        ),
+    };
+    let other = instance.strip_suffix("{user}").unwrap_or(instance);
+    notes.push(format!(
+        "as without SELinux; with it pam_namespace has one for {whose}: instance = \
+         \"{other}{name}\""
+    ));
+    Ok(())
 }
 
 /// The options of a tmpfs.
@@ -184,9 +220,12 @@ fn options(flags: &Flags, private: &mut Private, notes: &mut Vec<String>) {
             "nr_blocks" => notes.push(format!(
                 "`nr_blocks={value}` has no equal; nearest: a `size` of as many pages (getconf PAGESIZE)"
             )),
-            "nr_inodes" => notes.push(format!(
-                "`nr_inodes={value}` has no equal: the kernel's limit holds; nearest: a smaller `size`"
-            )),
+            "nr_inodes" => match Size::parse(value) {
+                Some(Size::Bytes(count @ 1..=2_147_483_647)) => private.inodes = Some(count),
+                _ => notes.push(format!(
+                    "`nr_inodes={value}` has no equal: the kernel's limit holds"
+                )),
+            },
             "uid" | "gid" => notes.push(format!(
                 "`{key}={value}` has no equal: the directory is root's; nearest: mode \"1777\""
             )),
@@ -265,10 +304,15 @@ fn script(entry: &Entry, private: &Private, notes: &mut Vec<String>) {
             "`iscript={script}` is not run; nearest: what it does, in the user's shell profile"
         ));
     } else if private.template == "{home}" {
-        notes.push(
-            "namespace.init is not run: what it does to a new home directory (owner, mode, the \
-             files of /etc/skel) is not done"
-                .to_owned(),
-        );
+        let lost = match private.skeleton {
+            Some(_) => {
+                "of what it does to a new home directory, only the files of /etc/skel are copied"
+            }
+            None => {
+                "what it does to a new home directory (owner, mode, the files of /etc/skel) is not \
+                 done"
+            }
+        };
+        notes.push(format!("namespace.init is not run: {lost}"));
     }
 }

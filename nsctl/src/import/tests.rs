@@ -15,7 +15,7 @@ fn text(name: &str, text: &[u8]) -> Text {
 
 fn imported(conf: &str, pam: &[(&str, &str)]) -> String {
     let pam: Vec<_> = pam.iter().map(|(n, t)| text(n, t.as_bytes())).collect();
-    match translate(&text("c", conf.as_bytes()), &pam) {
+    match translate(&[text("c", conf.as_bytes())], &pam) {
         Ok(policy) => policy,
         Err(failed) => panic!("{conf}\n{failed:?}"),
     }
@@ -202,7 +202,7 @@ fn what_a_failure_comes_to_is_as_the_control_says() {
 fn attempt(conf: &[u8], pam: &[u8]) {
     let begun = Instant::now();
     for pam in [vec![], vec![text("sshd", pam)], vec![text("pam.conf", pam)]] {
-        if let Err(Failed::Invalid(error)) = translate(&text("c", conf), &pam) {
+        if let Err(Failed::Invalid(error)) = translate(&[text("c", conf)], &pam) {
             panic!("{error:#}\n{}", String::from_utf8_lossy(conf));
         }
     }
@@ -336,7 +336,7 @@ fn the_largest_files_are_imported_or_told_within_seconds() {
     ];
     for case in cases {
         let begun = Instant::now();
-        let _ = translate(&text("c", case.as_bytes()), &[]);
+        let _ = translate(&[text("c", case.as_bytes())], &[]);
         let start: String = case.chars().take(60).collect();
         assert!(begun.elapsed() < Duration::from_secs(20), "{start}");
     }

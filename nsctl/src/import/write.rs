@@ -51,8 +51,8 @@ impl Translation<'_> {
         if self.groups.lines.is_empty() {
             return;
         }
-        let general = "Private directories are always in memory, without set-uid programs and \
-                       device files; namespace.init is not run for them.";
+        let general = "Private directories in memory are without set-uid programs and device \
+                       files; namespace.init is not run for any.";
         comment(out, "", general);
     }
 
@@ -78,7 +78,11 @@ impl Translation<'_> {
     fn written(&self, out: &mut String, indent: &str, entry: &Entry) {
         // as it is, however wide
         let written = blanks(&entry.written);
-        let _ = writeln!(out, "{indent}# line {}: {written}", entry.line);
+        let file = match entry.file == self.file {
+            true => "line ".to_owned(),
+            false => format!("{}:", printable(&entry.file)),
+        };
+        let _ = writeln!(out, "{indent}# {file}{}: {written}", entry.line);
     }
 
     fn rules(&self, out: &mut String) {
@@ -216,6 +220,15 @@ pub(crate) fn private(private: &Private) -> String {
     let mut keys = String::new();
     if let Some(size) = &private.size {
         let _ = write!(keys, ", size = {}", quoted(size));
+    }
+    if let Some(inodes) = private.inodes {
+        let _ = write!(keys, ", inodes = {inodes}");
+    }
+    if let Some(instance) = &private.instance {
+        let _ = write!(keys, ", instance = {}", quoted(instance));
+    }
+    if let Some(skeleton) = private.skeleton {
+        let _ = write!(keys, ", skeleton = {}", quoted(skeleton));
     }
     if let Some(mode) = private.mode {
         let _ = write!(keys, ", mode = \"{mode:04o}\"");

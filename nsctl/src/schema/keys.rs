@@ -37,6 +37,17 @@ pub(super) enum Kind {
     /// private directories
     Private,
     Path,
+    /// a list of paths, or tables with a path
+    Entries,
+    Binds,
+    Home,
+    /// names of sockets, or paths
+    Expose(&'static [&'static str]),
+    /// a program and its arguments
+    Command,
+    /// options of a bind
+    Options(&'static [&'static str]),
+    Inodes,
     Rules,
     /// profiles by name
     ProfileTables,
@@ -67,13 +78,13 @@ pub(super) const TOP: &[Key] = &[
     key(
         "profile",
         Kind::ProfileTables,
-        "Profiles, each with a header [profile.NAME]; \"none\" and \"standard\" are built in",
+        "Profiles, each with a header [profile.NAME]; \"none\", \"standard\", \"lab\", \"kiosk\" and \"sftp-only\" are built in",
         None,
     ),
     key(
         "default",
         Kind::Text,
-        "Profile of a login that no rule matches. Root, the accounts of services and systemd-user are left alone instead",
+        "Profile of a login that no rule matches. Root and the accounts of services are left alone instead",
         Some(|| json!("standard")),
     ),
     key(
@@ -119,7 +130,7 @@ pub(super) const RULE: &[Key] = &[
     key(
         "profile",
         Kind::Text,
-        "The profile of logins that this rule matches: \"none\", \"standard\" or one of [profile.NAME]",
+        "The profile of logins that this rule matches: \"none\", \"standard\", \"lab\", \"kiosk\", \"sftp-only\" or one of [profile.NAME]",
         None,
     ),
 ];
@@ -155,7 +166,7 @@ pub(super) const PROFILE: &[Key] = &[
     key(
         "private",
         Kind::Private,
-        "Directories that are empty at the start, seen by this session only, and gone with it: paths, or tables with `path`, `size`, `mode` and `optional`",
+        "Directories that are empty at the start, seen by this session only, and gone with it: paths, or tables with `path`, `size`, `inodes`, `mode` and `optional`. With `instance` they are on disk, one for each user or session",
         Some(|| {
             json!(["/tmp", { "path": "/var/tmp", "optional": true },
                 { "path": "/dev/shm", "optional": true }])
@@ -164,8 +175,80 @@ pub(super) const PROFILE: &[Key] = &[
     key(
         "runtime_dir",
         Kind::Truth,
-        "An empty XDG_RUNTIME_DIR, which hides the user's systemd manager and bus: these would run programs outside of the session",
+        "An empty XDG_RUNTIME_DIR, which hides the user's systemd manager and bus, and keeps the manager from being started: these would run programs outside of the session",
         Some(|| json!(true)),
+    ),
+    key(
+        "home",
+        Kind::Home,
+        "The home directory: \"real\", \"read-only\" or \"ephemeral\" (changes are gone at the end), or a table with `kind`, `skeleton`, `store`, `size` and `inodes`",
+        Some(|| json!("real")),
+    ),
+    key(
+        "hide_homes",
+        Kind::Entries,
+        "Directories with home directories in them, of which only the user's own is seen, such as [\"/home\"]",
+        Some(|| json!([])),
+    ),
+    key(
+        "binds",
+        Kind::Binds,
+        "Files and directories of the host at a place of the session: paths, or tables with `source`, `target`, `options`, `recursive`, `propagation`, `ids` and `optional`",
+        Some(|| json!([])),
+    ),
+    key(
+        "read_only",
+        Kind::Entries,
+        "What nothing can be written in, with all mounts beneath; [\"/\"] is everything",
+        Some(|| json!([])),
+    ),
+    key(
+        "masked",
+        Kind::Entries,
+        "Files and directories that are seen as empty and cannot be opened",
+        Some(|| json!([])),
+    ),
+    key(
+        "unmounted",
+        Kind::Entries,
+        "Mounts of the host that are taken off",
+        Some(|| json!([])),
+    ),
+    key(
+        "proc",
+        Kind::Word(&["all", "pids"]),
+        "What is in /proc: \"all\", or \"pids\" (processes, and nothing about the host)",
+        Some(|| json!("all")),
+    ),
+    key(
+        "hidepid",
+        Kind::Word(&["off", "noaccess", "invisible", "ptraceable"]),
+        "What is seen of processes of other users in the session: \"off\" (everything), \"noaccess\" (that they exist), \"invisible\" (nothing) or \"ptraceable\" (only those that one may trace)",
+        Some(|| json!("off")),
+    ),
+    key(
+        "dev",
+        Kind::Word(&["host", "minimal"]),
+        "\"host\", or \"minimal\": null, zero, full, random, urandom, terminals and shared memory",
+        Some(|| json!("host")),
+    ),
+    key(
+        "sys",
+        Kind::Word(&["host", "read-only", "hidden"]),
+        "\"host\", \"read-only\" or \"hidden\" (nothing but the control groups)",
+        Some(|| json!("host")),
+    ),
+    key(
+        "root",
+        Kind::Pattern("^/"),
+        "Another directory of the host as root, read-only; \"/\" is the host's own",
+        Some(|| json!("/")),
+    ),
+    key(
+        "expose",
+        Kind::Expose(&["x11", "wayland", "ssh-agent", "gpg-agent", "dbus-session"]),
+        "Sockets that are seen in spite of private directories and the empty runtime directory: names or paths. Each opens a way out of the session",
+        Some(|| json!([])),
     ),
     key(
         "hostname",
@@ -178,6 +261,12 @@ pub(super) const PROFILE: &[Key] = &[
         Kind::Pattern("^/"),
         "The shell that nsshell becomes, an absolute path",
         Some(|| json!("/bin/bash")),
+    ),
+    key(
+        "command",
+        Kind::Command,
+        "A program with its arguments that nsshell becomes in place of the shell; what the client asked for is in NSSHELL_ORIGINAL_COMMAND",
+        Some(|| json!([])),
     ),
     key(
         "require_nsshell",
@@ -258,20 +347,124 @@ pub(super) const PRIVATE: &[Key] = &[
     key("path", Kind::Path, "The directory", None),
     key(
         "size",
-        Kind::Pattern("^0*[1-9][0-9]*[kKmMgGtT%]?$"),
+        Kind::Pattern(SIZE),
         "Most that it holds: bytes with k, m, g or t, or a percentage of the memory. Without it half of the memory",
         None,
     ),
+    key("inodes", Kind::Inodes, INODES, None),
     key(
         "mode",
         Kind::Pattern("^0*1?[0-7]{1,3}$"),
-        "Its permissions as chmod(1) takes them, at most \"1777\"",
+        "Its permissions as chmod(1) takes them, at most \"1777\"; an instance has those of the directory if this is not set",
         Some(|| json!("1777")),
+    ),
+    key(
+        "instance",
+        Kind::Pattern("^/"),
+        "A directory on disk that is seen there, with {user}, {uid}, {group}, {hostname}, {service}, {session}, {level} or {context}: each value is another directory, made at its first login",
+        None,
+    ),
+    key(
+        "contents",
+        Kind::Word(&["keep", "empty"]),
+        "What becomes of what is in an instance: \"keep\", or \"empty\" when the last session that has it ends",
+        None,
+    ),
+    key(
+        "skeleton",
+        Kind::Pattern("^/"),
+        "What is copied into an instance when it is made",
+        None,
     ),
     key(
         "optional",
         Kind::Truth,
         "No error if the host does not have the directory",
+        Some(|| json!(false)),
+    ),
+];
+
+const INODES: &str = "Most files and directories in it, from 1 to 2147483647";
+
+/// The keys of an entry of `hide_homes`, `read_only`, `masked` and `unmounted`.
+pub(super) const ENTRY: &[Key] = &[
+    key("path", Kind::Pattern("^/"), "The file or directory", None),
+    key(
+        "optional",
+        Kind::Truth,
+        "No error if the host does not have it",
+        Some(|| json!(false)),
+    ),
+];
+
+/// The keys of `home`.
+pub(super) const HOME: &[Key] = &[
+    key(
+        "kind",
+        Kind::Word(&["real", "read-only", "ephemeral"]),
+        "\"real\", \"read-only\" or \"ephemeral\"",
+        None,
+    ),
+    key(
+        "skeleton",
+        Kind::Pattern("^/"),
+        "A directory to begin with in place of the real home",
+        None,
+    ),
+    key(
+        "store",
+        Kind::Pattern("^/"),
+        "A directory on disk in which changes lie until the end, in place of the memory",
+        None,
+    ),
+    key(
+        "size",
+        Kind::Pattern(SIZE),
+        "Most that changes in memory hold",
+        None,
+    ),
+    key("inodes", Kind::Inodes, INODES, None),
+];
+
+const SIZE: &str = "^0*[1-9][0-9]*[kKmMgGtT%]?$";
+
+/// The keys of an entry of `binds`.
+pub(super) const BIND: &[Key] = &[
+    key("source", Kind::Path, "What of the host it is", None),
+    key(
+        "target",
+        Kind::Path,
+        "Where it is seen; without it where it is on the host",
+        None,
+    ),
+    key(
+        "options",
+        Kind::Options(&["ro", "nosuid", "nodev", "noexec"]),
+        "Options as mount(8) has them",
+        Some(|| json!([])),
+    ),
+    key(
+        "recursive",
+        Kind::Truth,
+        "With the mounts beneath it",
+        Some(|| json!(true)),
+    ),
+    key(
+        "propagation",
+        Kind::Word(&["private", "slave", "shared"]),
+        "Whether later mounts of the host beneath it show (\"slave\"), not (\"private\"), or mounts of the session on the host as well (\"shared\")",
+        Some(|| json!("slave")),
+    ),
+    key(
+        "ids",
+        Kind::Word(&["session", "owner"]),
+        "Whose its files are: \"session\" (ids on disk are ids in the session) or \"owner\" (those of its owner are the user's); without it those whose they are",
+        None,
+    ),
+    key(
+        "optional",
+        Kind::Truth,
+        "No error if source or target is missing",
         Some(|| json!(false)),
     ),
 ];

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nsshell_config::{
-    Account, Error as Refusal, Host, IdKind, Login, PRIVATE_KEYS, PROFILE_KEYS, Plan, Policy,
-    RULE_KEYS, Range, TOP_KEYS, resolve,
+    Account, BIND_KEYS, ENTRY_KEYS, Error as Refusal, HOME_KEYS, Host, IdKind, Login, PRIVATE_KEYS,
+    PROFILE_KEYS, Plan, Policy, RULE_KEYS, Range, TOP_KEYS, resolve,
 };
 
 use super::*;
@@ -44,6 +44,9 @@ fn the_schema_has_the_keys_of_the_language_and_no_other() {
         ("/definitions/rule", RULE_KEYS),
         ("/definitions/profile", PROFILE_KEYS),
         ("/definitions/private", PRIVATE_KEYS),
+        ("/definitions/entry", ENTRY_KEYS),
+        ("/definitions/bind", BIND_KEYS),
+        ("/definitions/home", HOME_KEYS),
     ];
     for (table, keys) in tables {
         let table = schema.pointer(table).unwrap();
@@ -214,6 +217,11 @@ fn what_the_language_takes_the_schema_takes() {
         "[profile.a]\nnamespaces = []\n[profile.none]\nnamespaces = []\n",
         "[profile.a]\nprivate = ['{home}/.cache', '/srv/{user}', { path = '/tmp', size = '010%', mode = '001777' }]\n",
         "[profile.a]\non_logout = 'keep'\nkeep_for = '8h'\nidle = 900\nmax_sessions = 3\nmax_lifetime = '30d'\non_policy_change = 'replace'\n",
+        "[profile.a]\nhome = 'ephemeral'\nhide_homes = ['/home', { path = '/h', optional = true }]\n",
+        "[profile.a]\nhome = { kind = 'ephemeral', store = '/srv/x', skeleton = '/etc/skel' }\n",
+        "[profile.a]\nbinds = ['{home}/x', { source = '/a', target = '/b', options = ['ro'], recursive = false, propagation = 'private', ids = 'owner', optional = true }]\n",
+        "[profile.a]\nread_only = ['/']\nmasked = ['/boot']\nunmounted = ['/mnt']\nproc = 'pids'\nhidepid = 'invisible'\ndev = 'minimal'\nsys = 'hidden'\nroot = '/srv/r'\nexpose = ['x11', '{home}/s']\ncommand = ['/bin/x', '']\n",
+        "[profile.a]\nprivate = [{ path = '/tmp', instance = '/i/{user}/{session}', contents = 'empty', skeleton = '/etc/skel', mode = '0700' }, { path = '/x', inodes = 9 }]\n",
         "profile.a.grace = 0\nprofile.b = { hostname = '{user}-{hostname}', mode = 'observe' }\n",
     ];
     for policy in policies {
@@ -273,6 +281,28 @@ const TOLD: &[&str] = &[
     "top-rules-with-s",
     "top-unknown-key",
     "top-unknown-table",
+    "view-bind-no-source",
+    "view-bind-option-twice",
+    "view-bind-option-unknown",
+    "view-bind-propagation",
+    "view-bind-relative",
+    "view-command-string",
+    "view-expose-name",
+    "view-hide-homes-string",
+    "view-hide-homes-template",
+    "view-hidepid-number",
+    "view-hidepid-word",
+    "view-home-inodes-zero",
+    "view-home-number",
+    "view-home-unknown-key",
+    "view-home-without-kind",
+    "view-home-word",
+    "view-instance-contents",
+    "view-instance-home",
+    "view-masked-no-path",
+    "view-masked-too-many",
+    "view-private-inodes-negative",
+    "view-sys-word",
 ];
 
 #[test]

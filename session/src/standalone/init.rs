@@ -9,12 +9,13 @@ use nsshell_config::{Namespace, Plan, SessionPlan};
 use super::word::Word;
 use super::{PROFILE, VARIABLE, own_name};
 use crate::error::Error;
+use crate::maps;
 use crate::sys::ns::Kinds;
 use crate::sys::process::{self, Change, Child, Ended};
 use crate::sys::signal::{self, Mask, SignalFd};
 use crate::sys::terminal::{Group, Terminal};
 use crate::sys::{caps, socket};
-use crate::{layer, maps};
+use crate::view::{self, Job};
 
 /// How often init looks whether anything is left at the end: what is not init's child ends
 /// without a word to it.
@@ -85,7 +86,14 @@ fn prepare(start: &Start<'_>) -> Result<SignalFd, Error> {
         maps::write_own(&maps::own_lines(maps))
             .map_err(|errno| Error::system("cannot write the session's id maps", errno))?;
     }
-    layer::build_own(start.plan, start.session, process::own_ids())?;
+    view::build_own(&Job {
+        plan: start.plan,
+        session: start.session,
+        name: "",
+        user_namespace: None,
+        owner: process::own_ids(),
+        alone: true,
+    })?;
     // By which a shell started again in here knows where it is; see `inside`.
     process::set_name(super::INIT).map_err(cannot)?;
     SignalFd::new().map_err(cannot)
@@ -96,7 +104,7 @@ fn start_shell(start: &Start<'_>, shell: impl FnOnce(&[Variable]) -> u8) -> Resu
         (VARIABLE, own_name()?),
         (PROFILE, start.plan.profile.clone()),
     ];
-    if let Some(path) = layer::runtime_dir(start.plan) {
+    if let Some(path) = view::runtime_dir(start.plan) {
         variables.push(("XDG_RUNTIME_DIR", path.to_string_lossy().into_owned()));
     }
     process::clone(Kinds::default(), || {

@@ -10,9 +10,27 @@ use super::{Errno, Result};
 /// # Errors
 /// EPERM, also if the kernel says afterwards that more is left.
 pub fn keep_only_kill() -> Result<()> {
+    keep_only(CapabilitySet::KILL)
+}
+
+/// Leaves the caller with what removing other people's files takes (CAP_CHOWN,
+/// CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER), and with no way to gain another.
+///
+/// # Errors
+/// EPERM, also if the kernel says afterwards that more is left.
+pub fn keep_only_for_files() -> Result<()> {
+    keep_only(
+        CapabilitySet::CHOWN
+            | CapabilitySet::DAC_OVERRIDE
+            | CapabilitySet::DAC_READ_SEARCH
+            | CapabilitySet::FOWNER,
+    )
+}
+
+fn keep_only(set: CapabilitySet) -> Result<()> {
     let only = CapabilitySets {
-        effective: CapabilitySet::KILL,
-        permitted: CapabilitySet::KILL,
+        effective: set,
+        permitted: set,
         inheritable: CapabilitySet::empty(),
     };
     rustix::thread::set_no_new_privs(true)?;

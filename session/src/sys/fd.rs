@@ -113,6 +113,57 @@ pub fn open_beneath(dir: impl AsFd, path: &Path, flags: OFlags) -> Result<OwnedF
     rustix::fs::openat2(dir, path, flags | safe, Mode::empty(), resolve)
 }
 
+/// Opens a name in an open directory, itself if it is a symbolic link, without mounting what an
+/// automounter would.
+///
+/// # Errors
+/// As openat(2).
+#[cfg(feature = "engine")]
+pub fn open_here(dir: impl AsFd, name: &Path, flags: OFlags) -> Result<OwnedFd> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(dir, name, flags, Mode::empty())
+}
+
+/// Closes every open directory of the caller; a standard one becomes /dev/null instead, so that
+/// no later file takes its number.
+///
+/// # Errors
+/// /proc or /dev/null is not there, or cannot be read.
+pub fn close_directories() -> Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let listing = rustix::fs::openat(CWD, "/proc/self/fd", flags, Mode::empty())?;
+    for entry in rustix::fs::Dir::read_from(&listing)? {
+        let entry = entry?;
+        let number = entry.file_name().to_str().unwrap_or("").parse::<RawFd>();
+        let Ok(number) = number else { continue };
+        // SAFETY: only looked at; what is not open any more makes fstat fail.
+        let open = unsafe { BorrowedFd::borrow_raw(number) };
+        let directory = rustix::fs::fstat(open)
+            .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir());
+        // Ours have close-on-exec.
+        let theirs = rustix::io::fcntl_getfd(open)
+            .is_ok_and(|flags| !flags.contains(rustix::io::FdFlags::CLOEXEC));
+        if directory && theirs {
+            close_inherited(number)?;
+        }
+    }
+    Ok(())
+}
+
+fn close_inherited(number: RawFd) -> Result<()> {
+    if number > 2 {
+        // SAFETY: inherited from whoever executed this program, so that no value of it owns it.
+        unsafe { libc::close(number) };
+        return Ok(());
+    }
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty())?;
+    // SAFETY: as above; the standard descriptors have no owner in this program.
+    if unsafe { libc::dup2(null.as_raw_fd(), number) } < 0 {
+        return Err(super::last_errno());
+    }
+    Ok(())
+}
+
 /// Makes an open directory the working directory.
 ///
 /// # Errors

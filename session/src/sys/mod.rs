@@ -5,17 +5,27 @@
 //! is said by the caller, which turns the errno into an [`crate::Error`].
 #![allow(unsafe_code)]
 
+#[cfg(feature = "engine")]
+pub mod attributes;
 pub mod caps;
 pub mod fd;
+#[cfg(feature = "engine")]
+pub mod fsid;
 pub mod lock;
+#[cfg(feature = "engine")]
+pub mod log;
 pub mod mount;
 pub mod ns;
+#[cfg(feature = "engine")]
+pub mod pivot;
 pub mod process;
 pub mod signal;
 pub mod socket;
 pub mod spawn;
 pub mod start;
 pub mod terminal;
+#[cfg(feature = "engine")]
+pub mod tree;
 pub mod unix;
 #[cfg(feature = "engine")]
 pub mod users;

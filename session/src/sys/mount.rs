@@ -3,6 +3,7 @@
 //! A file system is made detached, filled, and only then attached, to a place that was opened
 //! without following a symbolic link: between the look and the act no path is walked again.
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid};
@@ -122,7 +123,14 @@ pub fn forbid_set_id() -> Result<()> {
 ///
 /// # Errors
 /// As mkdir(2), fchown(2).
-pub fn make_directory(parent: impl AsFd, name: &str, mode: u32, uid: u32, gid: u32) -> Result<()> {
+pub fn make_directory(
+    parent: impl AsFd,
+    name: impl AsRef<OsStr>,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+) -> Result<()> {
+    let name = name.as_ref();
     rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o700))?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let made = rustix::fs::openat(&parent, name, flags, Mode::empty())?;
@@ -134,7 +142,13 @@ pub fn make_directory(parent: impl AsFd, name: &str, mode: u32, uid: u32, gid: u
 ///
 /// # Errors
 /// As open(2), write(2).
-pub fn make_file(parent: impl AsFd, name: &str, mode: u32, content: &[u8]) -> Result<OwnedFd> {
+pub fn make_file(
+    parent: impl AsFd,
+    name: impl AsRef<OsStr>,
+    mode: u32,
+    content: &[u8],
+) -> Result<OwnedFd> {
+    let name = name.as_ref();
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(0o600))?;
     let mut rest = content;
@@ -144,6 +158,29 @@ pub fn make_file(parent: impl AsFd, name: &str, mode: u32, content: &[u8]) -> Re
     }
     rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
     Ok(file)
+}
+
+/// Makes a character device in a fresh file system of ours, for everybody to read and write.
+///
+/// # Errors
+/// EPERM without CAP_MKNOD in the host's user namespace.
+#[cfg(feature = "engine")]
+pub fn make_device(parent: impl AsFd, name: &str, (major, minor): (u32, u32)) -> Result<()> {
+    use rustix::fs::FileType;
+    let device = rustix::fs::makedev(major, minor);
+    let none = Mode::empty();
+    rustix::fs::mknodat(&parent, name, FileType::CharacterDevice, none, device)?;
+    // The caller's mask does not count here.
+    rustix::fs::chmodat(&parent, name, Mode::from_raw_mode(0o666), AtFlags::empty())
+}
+
+/// Makes a symbolic link in a fresh file system of ours.
+///
+/// # Errors
+/// As symlink(2).
+#[cfg(feature = "engine")]
+pub fn make_link(parent: impl AsFd, name: &OsStr, to: &OsStr) -> Result<()> {
+    rustix::fs::symlinkat(to, parent, name)
 }
 
 /// Whether something is there, symbolic links not followed.

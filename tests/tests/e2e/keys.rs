@@ -1,6 +1,10 @@
 //! Every key of the policy: with it a login is another one than without it.
 
-use nsshell_config::{PRIVATE_KEYS, PROFILE_KEYS, RULE_KEYS, TOP_KEYS};
+mod view;
+
+use nsshell_config::{
+    BIND_KEYS, ENTRY_KEYS, HOME_KEYS, PRIVATE_KEYS, PROFILE_KEYS, RULE_KEYS, TOP_KEYS,
+};
 use nsshell_tests::{Host, root_or_skip};
 
 /// A key, a policy that has it, and what of a login shows it.
@@ -277,6 +281,10 @@ const CASES: &[Case] = &[
     },
 ];
 
+fn all() -> impl Iterator<Item = &'static Case> {
+    CASES.iter().chain(view::CASES)
+}
+
 #[test]
 fn every_key_of_the_language_has_a_case_and_every_case_a_key() {
     let keys = |of: &str, keys: &[&str]| {
@@ -289,9 +297,12 @@ fn every_key_of_the_language_has_a_case_and_every_case_a_key() {
         keys("rule", RULE_KEYS),
         keys("profile", PROFILE_KEYS),
         keys("private", PRIVATE_KEYS),
+        keys("home", HOME_KEYS),
+        keys("bind", BIND_KEYS),
+        keys("entry", ENTRY_KEYS),
     ]
     .concat();
-    let mut cases: Vec<_> = CASES.iter().map(|case| case.key.to_owned()).collect();
+    let mut cases: Vec<_> = all().map(|case| case.key.to_owned()).collect();
     language.sort_unstable();
     cases.sort_unstable();
     assert_eq!(cases, language);
@@ -301,7 +312,7 @@ fn every_key_of_the_language_has_a_case_and_every_case_a_key() {
 fn with_a_key_a_login_is_another_one_than_without_it() {
     root_or_skip!();
     let mut faults = Vec::new();
-    for case in CASES {
+    for case in all() {
         for (policy, wanted) in [(case.policy, case.with), (case.other, case.without)] {
             let host = Host::builder()
                 .confined()
@@ -325,7 +336,7 @@ fn with_a_key_a_login_is_another_one_than_without_it() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    for case in CASES {
+    for case in all() {
         assert!(case.with != case.without, "{} shows nothing", case.key);
     }
 }

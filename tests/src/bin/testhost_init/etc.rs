@@ -72,6 +72,9 @@ pub fn write(spec: &Spec) -> Result<(), String> {
     for (path, mode, content) in FILES {
         put(path, mode, content)?;
     }
+    if spec.systemd {
+        crate::systemd::write(spec)?;
+    }
     accounts(spec)?;
     for file in &spec.files {
         put(&file.path, file.mode, &file.content)?;
@@ -80,7 +83,7 @@ pub fn write(spec: &Spec) -> Result<(), String> {
     keys()
 }
 
-fn remove(path: &str) -> Result<(), String> {
+pub fn remove(path: &str) -> Result<(), String> {
     let removed = if Path::new(path).is_dir() {
         fs::remove_dir_all(path)
     } else {
@@ -94,7 +97,8 @@ fn remove(path: &str) -> Result<(), String> {
     }
 }
 
-fn put(path: impl AsRef<Path>, mode: u32, content: &str) -> Result<(), String> {
+/// Writes a file of root's with exactly this mode.
+pub fn put(path: impl AsRef<Path>, mode: u32, content: &str) -> Result<(), String> {
     let path = path.as_ref();
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir).because(dir.display())?;
@@ -132,7 +136,7 @@ fn accounts(spec: &Spec) -> Result<(), String> {
         passwd += &format!("{name}:x:{uid}:{gid}:{name}:{}:{shell}\n", home.display());
         shadow += &shadow_line(name, hash);
         group += &format!("{name}:x:{gid}:\n");
-        user_dirs(user)?;
+        user_dirs(user, spec.systemd)?;
     }
     put("/etc/passwd", 0o644, &passwd)?;
     put("/etc/group", 0o644, &group)?;
@@ -183,10 +187,13 @@ fn group_id(name: &str) -> Result<u32, String> {
         .unwrap_or(0))
 }
 
-fn user_dirs(user: &User) -> Result<(), String> {
+/// logind makes runtime directories itself.
+fn user_dirs(user: &User, systemd: bool) -> Result<(), String> {
     let home = user.home.display().to_string();
-    let runtime = format!("/run/user/{}", user.uid);
-    for dir in [home, runtime] {
+    let runtime = (!systemd).then(|| format!("/run/user/{}", user.uid));
+    // What a case calls a home may be anything; only one that can be one is made.
+    let plain = home.starts_with("/home/") && !home.contains("/.") && home.len() < 4096;
+    for dir in plain.then_some(home).into_iter().chain(runtime) {
         make_dir(&dir, 0o700)?;
         chown(&dir, Some(user.uid), Some(user.gid)).because(&dir)?;
     }

@@ -3,12 +3,17 @@
 //! standard input; it makes that host around itself, writes `ready PID` (its pid as the machine
 //! sees it), and then reaps and keeps the log until standard input ends, which happens when the
 //! test is over however it ended. The kernel then ends everything else in the host.
+//!
+//! If the host is to have systemd, this first process only starts and ends it, see `supervise`:
+//! a second one makes the host and becomes systemd.
 #![forbid(unsafe_code)]
 
 mod devices;
 mod etc;
 mod root;
 mod serve;
+mod supervise;
+mod systemd;
 
 use std::fmt::Display;
 use std::io::{BufRead as _, Write as _};
@@ -22,9 +27,13 @@ use nsshell_tests::spec::Spec;
 const SSHD_LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
-    let served = start().and_then(|(pid, server)| {
-        say(&format!("ready {pid}"))?;
-        server.run()
+    let served = read_spec().and_then(|(line, spec)| match spec.systemd {
+        true if std::env::args_os().nth(1).is_some() => Err(systemd::become_pid_1(&spec)),
+        true => supervise::run(&line),
+        false => start(&spec).and_then(|(pid, server)| {
+            say(&format!("ready {pid}"))?;
+            server.run()
+        }),
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -36,23 +45,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn start() -> Result<(String, serve::Server), String> {
-    let pid = std::fs::read_link("/proc/self")
-        .because("read /proc/self")?
-        .display()
-        .to_string();
+/// The description, as it came and as what it means.
+fn read_spec() -> Result<(String, Spec), String> {
     let mut line = String::new();
     std::io::stdin()
         .lock()
         .read_line(&mut line)
         .because("read the description")?;
-    let spec: Spec = serde_json::from_str(&line).because("read the description")?;
+    let spec = serde_json::from_str(&line).because("read the description")?;
+    Ok((line, spec))
+}
 
-    rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
-    root::enter(&spec.copies)?;
-    rustix::system::sethostname(b"testhost").because("set the host name")?;
-    shell("ip link set lo up")?;
-    etc::write(&spec)?;
+fn start(spec: &Spec) -> Result<(String, serve::Server), String> {
+    let pid = make_host(spec)?;
     // Before anything that logs.
     let server = serve::Server::new()?;
     for line in &spec.prepare {
@@ -62,6 +67,23 @@ fn start() -> Result<(String, serve::Server), String> {
         start_sshd()?;
     }
     Ok((pid, server))
+}
+
+/// Makes the host around this process; its pid as the machine sees it.
+fn make_host(spec: &Spec) -> Result<String, String> {
+    let pid = machine_pid()?;
+    rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
+    root::enter(spec)?;
+    rustix::system::sethostname(b"testhost").because("set the host name")?;
+    shell("ip link set lo up")?;
+    etc::write(spec)?;
+    Ok(pid)
+}
+
+/// This process's pid as the machine sees it, whose /proc is still there.
+fn machine_pid() -> Result<String, String> {
+    let link = std::fs::read_link("/proc/self").because("read /proc/self")?;
+    Ok(link.display().to_string())
 }
 
 /// Its log goes to /dev/log, and what is wrong with its configuration to the test's own output.

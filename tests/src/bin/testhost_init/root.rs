@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use nsshell_tests::spec::Copy;
+use nsshell_tests::spec::{Copy, Spec};
 use rustix::fs::{XattrFlags, setxattr};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change,
@@ -36,7 +36,7 @@ const FRESH: [(&str, u32); 5] = [
 const READ_ONLY_PROC: [&str; 2] = ["proc/sys", "proc/sysrq-trigger"];
 
 /// Makes the host's root with the product in it, and makes it this process's root.
-pub fn enter(copies: &[Copy]) -> Result<(), String> {
+pub fn enter(spec: &Spec) -> Result<(), String> {
     let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
     mount_change("/", private).because("make all mounts private")?;
     fs_mount("tmpfs", STAGE, MountFlags::empty(), c"mode=755")?;
@@ -51,7 +51,7 @@ pub fn enter(copies: &[Copy]) -> Result<(), String> {
     fs_mount("overlay", NEW, MountFlags::empty(), layers)?;
     std::env::set_current_dir(NEW).because(NEW)?;
 
-    kernel_file_systems()?;
+    kernel_file_systems(spec.systemd)?;
     fs_mount(
         "tmpfs",
         "run",
@@ -61,8 +61,13 @@ pub fn enter(copies: &[Copy]) -> Result<(), String> {
     crate::devices::make()?;
     whole_proc()?;
     // The machine's file system is still in sight: last chance to take something from it.
-    for copy in copies {
+    for copy in &spec.copies {
         install(copy)?;
+    }
+    for disk in &spec.disks {
+        let to = disk.to.strip_prefix("/").because(disk.to.display())?;
+        fs::create_dir_all(to).because(to.display())?;
+        mount_bind(&disk.from, to).because(disk.from.display())?;
     }
 
     // Not chroot: the kernel makes no user namespace for a chrooted process
@@ -73,7 +78,7 @@ pub fn enter(copies: &[Copy]) -> Result<(), String> {
     std::env::set_current_dir("/").because("/")
 }
 
-fn kernel_file_systems() -> Result<(), String> {
+fn kernel_file_systems(systemd: bool) -> Result<(), String> {
     let plain = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     fs_mount("proc", "proc", plain, c"")?;
     // Not every kernel has each of them.
@@ -86,8 +91,13 @@ fn kernel_file_systems() -> Result<(), String> {
     }
     fs_mount("sysfs", "sys", plain | MountFlags::RDONLY, c"")?;
     if Path::new("sys/fs/cgroup").is_dir() {
-        // The machine's own hierarchy, from this process's cgroup down: to be looked at only.
-        fs_mount("cgroup2", "sys/fs/cgroup", plain | MountFlags::RDONLY, c"")?;
+        // The machine's own hierarchy, from this process's cgroup down: to be looked at only,
+        // unless that is one of the host's own, for systemd.
+        let access = match systemd {
+            true => MountFlags::empty(),
+            false => MountFlags::RDONLY,
+        };
+        fs_mount("cgroup2", "sys/fs/cgroup", plain | access, c"")?;
     }
     Ok(())
 }

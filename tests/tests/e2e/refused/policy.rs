@@ -165,7 +165,7 @@ fn g6_a_broken_policy_refuses_users_by_every_way_and_lets_root_in_to_mend_it() {
 }
 
 #[test]
-fn a_user_s_systemd_manager_is_left_alone_by_the_policy_and_refused_without_one() {
+fn g9_a_user_s_systemd_manager_is_refused_unless_the_policy_lets_it_and_always_without_one() {
     root_or_skip!();
     let stack = "account required pam_nsshell.so\nsession required pam_nsshell.so\n";
     let host = Host::builder()
@@ -180,20 +180,29 @@ fn a_user_s_systemd_manager_is_left_alone_by_the_policy_and_refused_without_one(
         let pamtester = [&["pamtester", service, "alice"][..], &act].concat();
         logged(&host, || host.argv(&pamtester).output())
     };
+    let refused = |reason: &str| {
+        let (output, lines) = opens("systemd-user");
+        output.fails();
+        assert!(
+            matches!(&lines[..], [line] if line.contains(reason)),
+            "{lines:?}"
+        );
+    };
+    refused("the systemd manager of user `alice` would run programs outside");
+    let policy = |text: &str| {
+        host.run("mkdir -p /etc/nsshell").ok();
+        let file = host.argv(&["tee", "/etc/nsshell/nsshell.toml"]);
+        file.stdin(text).output().ok();
+    };
+    policy("[[rule]]\nservices = ['systemd-user']\nprofile = 'none'\n");
     let (output, lines) = opens("systemd-user");
     output.ok();
     assert_eq!(lines, Vec::<String>::new());
     // The same stack under another name is a login.
     opens("another").0.fails();
-    host.run("mkdir -p /etc/nsshell; echo 'rules = 1' > /etc/nsshell/nsshell.toml")
-        .ok();
+    policy("rules = 1");
     // Nobody needs a user's manager to mend the policy.
-    let (output, lines) = opens("systemd-user");
-    output.fails();
-    assert!(
-        matches!(&lines[..], [line] if line.contains("unknown key `rules`")),
-        "{lines:?}"
-    );
+    refused("unknown key `rules`");
 }
 
 #[test]

@@ -276,8 +276,8 @@ fn a_directory_of_the_profile_is_missing() {
     let host = with_policy("[profile.standard]\nprivate = [\"/no/such/place\"]\n");
     assert_eq!(
         refused(&host),
-        "cannot mount on /no/such/place: No such file or directory; make this directory, or take \
-         it out of the profile"
+        "cannot mount on /no/such/place: No such file or directory; make it, or take it out of the \
+         profile"
     );
     assert_eq!(super::processes(&host), 0);
 }

@@ -1,0 +1,121 @@
+//! What a profile's view of the file system needs of the host, and what it costs its users.
+
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::Faults;
+use crate::host::Facts;
+use crate::profile::Profile;
+use crate::source::Place;
+use crate::view::ProcView;
+use crate::{Home, Namespace};
+
+/// Notes what is missing on this host, and what looks right and is not.
+pub(crate) fn profile(
+    name: &str,
+    profile: &Profile,
+    facts: &dyn Facts,
+    faults: &mut Faults,
+    at: impl Fn(Option<Place>) -> Place,
+) {
+    let said = |found: &mut Faults, place, path: &Path, what: &str, help: &str| {
+        let what = format!("{}, {what} `{name}`, does not exist", path.display());
+        found.error(at(place), what).help(help.to_owned());
+    };
+    let optional = "make it, or say { path = ..., optional = true }";
+    // in another root the places are those of its tree
+    let in_tree = |path: &Path| match (&profile.root, path.strip_prefix("/")) {
+        (Some(root), Ok(rest)) => root.join(rest),
+        _ => path.to_owned(),
+    };
+    if let Some(root) = &profile.root
+        && !facts.is_directory(root)
+    {
+        said(faults, None, root, "the root of profile", "make it");
+        // nothing of what is beneath can be there either
+        return;
+    }
+    let lists = [
+        ("hidden homes of profile", &profile.hide_homes),
+        ("read-only in profile", &profile.read_only),
+        ("unmounted in profile", &profile.unmounted),
+        ("masked in profile", &profile.masked),
+    ];
+    for (what, list) in lists {
+        for entry in list.iter().filter(|entry| !entry.optional) {
+            // what the session mounts itself has other files in it than the host's
+            let own = profile.root.is_some() && what.starts_with("hidden")
+                || entry.path.starts_with("/proc");
+            if !own && !facts.exists(&in_tree(&entry.path)) {
+                said(faults, Some(entry.place), &entry.path, what, optional);
+            }
+        }
+    }
+    for bind in profile.binds.iter().filter(|bind| !bind.optional) {
+        let help = "make it, or say optional = true";
+        let source = bind.source.fixed().map(Path::new);
+        if let Some(source) = source.filter(|source| !facts.exists(source)) {
+            let what = "the source of a bind of profile";
+            said(faults, Some(bind.place), source, what, help);
+        }
+    }
+    for private in &profile.private {
+        let instance = private.instance.as_ref();
+        if let Some(skeleton) = instance.and_then(|one| one.skeleton.as_ref())
+            && !facts.is_directory(skeleton)
+        {
+            let what = "a skeleton of profile";
+            said(faults, private.place, skeleton, what, "make it");
+        }
+    }
+    if let Home::Fresh { skeleton, .. } = &profile.home
+        && !facts.is_directory(skeleton)
+    {
+        said(faults, None, skeleton, "the skeleton of profile", "make it");
+    }
+    if let Some(program) = profile.command.first() {
+        let program = Path::new(program);
+        if !facts.is_program(&in_tree(program)) {
+            let what = format!(
+                "the command {} of profile `{name}` is no program on this host",
+                in_tree(program).display()
+            );
+            let help = "install it or set `command`";
+            faults.error(at(None), what).help(help);
+        }
+    }
+    costs(name, profile, faults, &at);
+}
+
+/// What is allowed, and does less or more than it seems to.
+fn costs(name: &str, profile: &Profile, faults: &mut Faults, at: &impl Fn(Option<Place>) -> Place) {
+    let enforced = profile.require_nsshell && profile.has(Namespace::User);
+    if !profile.command.is_empty() && !enforced {
+        let what = format!(
+            "`command` of profile `{name}` holds only for users whose login shell is nsshell, \
+             which nothing requires"
+        );
+        let help = "set require_nsshell = true, with \"user\" in `namespaces`";
+        faults.warning(at(None), what).help(help);
+    }
+    let mask = |place| (place, "masks a part of /proc");
+    let masked = profile.masked.iter();
+    let masked = masked.filter(|one| one.path.starts_with("/proc"));
+    let masked = masked.map(|one| mask(Some(one.place))).next();
+    let bound = profile.binds.iter().find(|one| {
+        let target: Option<PathBuf> = one.target.fixed().map(PathBuf::from);
+        target.is_some_and(|target| target.starts_with("/proc"))
+    });
+    let covered = bound.map(|one| (Some(one.place), "covers a part of /proc"));
+    let pids = profile.proc == ProcView::Pids && profile.has(Namespace::Pid);
+    let pids = pids.then_some((None, "has proc = \"pids\""));
+    if let Some((place, why)) = masked.or(covered).or(pids)
+        && profile.has(Namespace::User)
+        && profile.command.is_empty()
+    {
+        let what = format!(
+            "profile `{name}` {why}: the kernel lets its users mount no /proc, so that their own \
+             containers do not start"
+        );
+        faults.warning(at(place), what);
+    }
+}

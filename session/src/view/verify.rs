@@ -1,0 +1,165 @@
+//! A last look at the host layer: root's processes stand in it, the application above all, and
+//! they must find nothing to load or to believe there that others than root can write.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Component, Path, PathBuf};
+
+use nsshell_config::{Mount, Plan, SessionPlan};
+use rustix::fs::{FileType, OFlags};
+
+use crate::error::Error;
+use crate::sys::{Errno, fd};
+
+/// Where the C library looks for libraries, modules of the name service and their
+/// configuration, and sh(1) for programs.
+const TRUSTED: [&str; 18] = [
+    "/",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/usr/libx32",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.preload",
+    "/etc/nsswitch.conf",
+    "/etc/passwd",
+    "/etc/group",
+];
+
+/// Debian's directories of libraries, by the machine's name.
+const MULTIARCH: [&str; 2] = ["/lib", "/usr/lib"];
+
+/// FUSE_SUPER_MAGIC of the kernel's include/uapi/linux/magic.h.
+const FUSE: i64 = 0x6573_5546;
+
+/// Looks at the places that root trusts, if the plan touches one.
+///
+/// # Errors
+/// Somebody else can write one of them.
+pub(super) fn host_layer(plan: &Plan, session: &SessionPlan) -> Result<(), Error> {
+    let touches = |mount| touches(mount, &plan.account.home);
+    let touched = session.root.is_some() || session.mounts.iter().any(touches);
+    if !touched {
+        return Ok(());
+    }
+    for path in TRUSTED {
+        walk(Path::new(path))?;
+    }
+    for path in MULTIARCH {
+        let name = format!("{}-linux-gnu", std::env::consts::ARCH);
+        walk(&Path::new(path).join(name))?;
+    }
+    Ok(())
+}
+
+fn touches(mount: &Mount, home: &Path) -> bool {
+    let target = match mount {
+        Mount::Tmpfs { target, .. }
+        | Mount::Instance { target, .. }
+        | Mount::Bind { target, .. }
+        | Mount::Unmount { target, .. }
+        | Mount::Expose { path: target } => target,
+        Mount::Home { .. } => home,
+        _ => return false,
+    };
+    let meets = |path: &str| target.starts_with(path) || Path::new(path).starts_with(target);
+    TRUSTED
+        .iter()
+        .skip(1)
+        .chain(&["/etc"])
+        .any(|path| meets(path))
+}
+
+/// Looks at each component of a path, and of where symbolic links lead. What is missing is no
+/// danger: nobody else can write what is above it.
+fn walk(path: &Path) -> Result<(), Error> {
+    const MOST_LINKS: usize = 16;
+    let cannot = |at: &Path, errno| {
+        let doing = format!("cannot look at {} in the session", at.display());
+        Error::system(doing, errno)
+    };
+    let mut links = 0;
+    let mut rest: VecDeque<OsString> = names(path);
+    let mut at = PathBuf::from("/");
+    let mut place = fd::open_place(&at).map_err(|errno| cannot(&at, errno))?;
+    check(&place, &at)?;
+    while let Some(name) = rest.pop_front() {
+        if name == ".." {
+            at.pop();
+            place = fd::open_place(&at).map_err(|errno| cannot(&at, errno))?;
+            continue;
+        }
+        let next = at.join(&name);
+        let flags = OFlags::PATH | OFlags::NOFOLLOW;
+        place = match fd::open_here(&place, Path::new(&name), flags) {
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+            found => found.map_err(|errno| cannot(&next, errno))?,
+        };
+        match check(&place, &next)? {
+            FileType::Symlink => {
+                links += 1;
+                if links > MOST_LINKS {
+                    return Err(cannot(path, Errno::LOOP));
+                }
+                let to = rustix::fs::readlinkat(&place, "", Vec::new())
+                    .map_err(|errno| cannot(&next, errno))?;
+                let to = PathBuf::from(OsString::from_vec(to.into_bytes()));
+                if to.is_absolute() {
+                    at = PathBuf::from("/");
+                }
+                place = fd::open_place(&at).map_err(|errno| cannot(&at, errno))?;
+                let mut led = names(&to);
+                led.append(&mut rest);
+                rest = led;
+            }
+            _ => at = next,
+        }
+    }
+    Ok(())
+}
+
+fn names(path: &Path) -> VecDeque<OsString> {
+    let name = |component| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some(OsString::from("..")),
+        _ => None,
+    };
+    path.components().filter_map(name).collect()
+}
+
+/// What it is, if it is root's, nobody else can write it, and the kernel vouches for that.
+fn check(place: &OwnedFd, at: &Path) -> Result<FileType, Error> {
+    let cannot = |errno| {
+        let doing = format!("cannot look at {} in the session", at.display());
+        Error::system(doing, errno)
+    };
+    let stat = rustix::fs::fstat(place).map_err(cannot)?;
+    let kind = FileType::from_raw_mode(stat.st_mode);
+    let problem = if stat.st_uid != 0 {
+        format!("belongs to uid {}", stat.st_uid)
+    } else if kind != FileType::Symlink && stat.st_mode & 0o022 != 0 {
+        format!(
+            "can be written by others (mode {:04o})",
+            stat.st_mode & 0o7777
+        )
+    } else if rustix::fs::fstatfs(place).map_err(cannot)?.f_type == FUSE {
+        "is on a FUSE file system, which shows what whoever serves it wants".to_owned()
+    } else {
+        return Ok(kind);
+    };
+    Err(Error::NotAsPlanned(format!(
+        "{} of the session {problem}, and root's programs would trust it; only root may be able \
+         to change it: chown root:root and chmod go-w it, or take it out of the profile",
+        at.display()
+    )))
+}

@@ -1,0 +1,161 @@
+//! Home directories as no administrator would want them.
+
+use std::time::{Duration, Instant};
+
+use nsshell_tests::{Builder, Host, root_or_skip};
+
+use super::siege::harm;
+use crate::attempt::logged;
+
+/// What the profile of everybody does with the home directory.
+const USES: [&str; 5] = [
+    "private = ['{home}/x']",
+    "home = 'read-only'",
+    "home = 'ephemeral'",
+    "hide_homes = ['/home']",
+    "binds = [{ source = '{home}/x', target = '/mnt' }]",
+];
+
+fn builder(home: &str, keys: &str) -> Builder {
+    Host::builder()
+        .confined()
+        .without_sshd()
+        .policy(&format!("[profile.standard]\ntimeout = 2\n{keys}\n"))
+        .file(
+            "/root/hostile.c",
+            0o644,
+            include_str!("../../../apps/hostile.c"),
+        )
+        .prepare(
+            "cc -O1 -o /usr/local/bin/hostile /root/hostile.c; mknod -m 666 /dev/fuse c 10 229",
+        )
+        .user_with("alice", |user| user.home(home))
+}
+
+/// Alice logs in, or is refused with a line that says why; within the limit, and root's /srv is
+/// as it was.
+fn in_or_refused(host: &Host, what: &str) -> Option<String> {
+    host.run("mkdir -p /srv/victim; echo the secret of root > /srv/victim/x")
+        .ok();
+    let look = |host: &Host| {
+        host.run("find /srv/victim -printf '%p %i %m %u %y\\n'")
+            .ok()
+    };
+    let before = look(host);
+    let started = Instant::now();
+    let (output, lines) = logged(host, || {
+        let line = "echo in; cat /mnt/x 2>/dev/null; true";
+        host.argv(&["timeout", "-s", "KILL", "20", "su", "alice", "-c", line])
+            .limit(Duration::from_secs(30))
+            .output()
+    });
+    assert!(started.elapsed() < Duration::from_secs(10), "{what}");
+    assert_eq!(look(host), before, "{what}");
+    let text = output.text();
+    if text.starts_with("in") {
+        assert_eq!(harm(&text), None, "{what}");
+        return None;
+    }
+    let refusal = lines.iter().find(|line| line.contains("refused: "));
+    assert!(refusal.is_some(), "{what}: {output} {lines:?}");
+    refusal.cloned()
+}
+
+#[test]
+fn g7_a_home_of_any_name_is_served_or_refused_with_the_reason() {
+    root_or_skip!();
+    let long = format!("/home/{}", "h".repeat(255));
+    let deep = format!("/home{}", "/deep".repeat(820));
+    // (the home of the user database, whether it must be served)
+    let homes = [
+        ("/home/alice", true),
+        ("/home/al ice", true),
+        ("/home/al\\ice", true),
+        ("/home/al,ice=x", true),
+        ("/home/\u{e9}", true),
+        (long.as_str(), true),
+        (deep.as_str(), false),
+        ("/home/../srv/victim", false),
+        ("/home/./alice", false),
+        ("//home/alice", false),
+        ("home/alice", false),
+        ("/", false),
+    ];
+    for keys in USES {
+        for (home, served) in homes {
+            let host = builder(home, keys).start();
+            if served {
+                host.argv(&["mkdir", &format!("{home}/x")])
+                    .user("alice")
+                    .output()
+                    .ok();
+            }
+            let what = format!("{keys}, {home:.40}");
+            let refused = in_or_refused(&host, &what);
+            if served {
+                assert_eq!(refused, None, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn g7_a_home_that_is_missing_closed_a_file_or_hangs_never_blocks_a_login() {
+    root_or_skip!();
+    let faults = [
+        ("missing", "rm -rf /home/alice"),
+        ("closed", "chmod 0 /home/alice; chown root /home/alice"),
+        (
+            "a file",
+            "rm -rf /home/alice; touch /home/alice; chown alice /home/alice",
+        ),
+        (
+            "a link",
+            "rm -rf /home/alice; ln -s /srv/victim /home/alice",
+        ),
+        (
+            "a FIFO",
+            "rm -rf /home/alice; mkfifo /home/alice; chown alice /home/alice",
+        ),
+        ("bob's", "chown nobody /home/alice"),
+        (
+            "not x",
+            "rm -rf /home/alice/x; ln -s /srv/victim /home/alice/x",
+        ),
+    ];
+    for keys in USES {
+        for (fault, line) in faults {
+            let host = builder("/home/alice", keys).start();
+            host.run("mkdir -p /home/alice/x; chown -R alice /home/alice")
+                .ok();
+            host.run(line).ok();
+            in_or_refused(&host, &format!("{keys}, {fault}"));
+        }
+        let host = builder("/home/alice", keys).start();
+        let mut fuse = host
+            .argv(&["hostile", "fuse", "/home/alice", "1000"])
+            .spawn();
+        fuse.expect("ready");
+        let refused = in_or_refused(&host, &format!("{keys}, hangs"));
+        // What reaches into it cannot be made, and the reason names the limit or what hung.
+        assert!(refused.is_some_and(|line| line.contains("2 s")), "{keys}");
+    }
+}
+
+#[test]
+fn a_user_whose_home_cannot_be_served_is_the_only_one_who_is_refused() {
+    root_or_skip!();
+    let host = builder("/home/alice", "home = 'read-only'")
+        .user("bob")
+        .start();
+    host.run("rm -rf /home/bob; touch /home/bob").ok();
+    let login = |user: &str| {
+        host.argv(&["su", user, "-c", "touch ~/x || echo in"])
+            .output()
+    };
+    assert_eq!(login("alice").ok(), "in");
+    assert!(
+        login("bob").fails().contains("System error"),
+        "bob's home is a file"
+    );
+}
