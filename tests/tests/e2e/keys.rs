@@ -245,7 +245,7 @@ const CASES: &[Case] = &[
     Case {
         key: "profile.on_policy_change",
         policy: "[profile.standard]\non_policy_change = 'refuse'",
-        look: "su alice -c 'echo; sleep 3' > /srv/one & until grep -q ^$ /srv/one; do sleep 0.1; done; echo 'grace = 1' >> /etc/nsshell/nsshell.toml; su alice -c 'echo in' 2>/dev/null || echo out",
+        look: "su alice -c 'echo; sleep 3' > /srv/one & until grep -q ^$ /srv/one; do sleep 0.1; done; printf '\\ngrace = 1\\n' >> /etc/nsshell/nsshell.toml; su alice -c 'echo in' 2>/dev/null || echo out",
         with: "out",
         without: "in",
         other: "[profile.standard]\nid_map = 'keep'",
