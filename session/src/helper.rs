@@ -1,5 +1,6 @@
 //! session-init: what the PAM module starts, one process a question.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,14 +13,17 @@ use nsshell_config::{
 };
 
 use crate::accounts::{self, SystemHost};
+use crate::audit::{Facts, Format, NAMESPACE};
 use crate::error::Error;
+use crate::join::{self, Joined, Sought};
 use crate::protocol::{Confined, Reply, Request, Verb};
-use crate::record::{self, Made as Known, Reserved};
+use crate::record::{self, Reserved};
+use crate::sys::ns::Kinds;
 use crate::sys::process::{self, Child};
 use crate::sys::{Errno, fd, ns, signal, socket};
 use crate::user_namespace::Maker;
 use crate::view::{ephemeral, janitor};
-use crate::{init, login_shell, policy, processes, view};
+use crate::{door, init, login_shell, policy, processes, trail, view};
 
 /// How long the module may take to send its request: it is sent before the helper is started.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
@@ -34,9 +38,10 @@ pub fn run() -> i32 {
     let Ok((module, holder)) = become_helper() else {
         return 2;
     };
-    let (reply, fds) = match answer(&module, &holder) {
+    let mut known = Facts::default();
+    let (reply, fds) = match answer(&module, &holder, &mut known) {
         Ok((reply, made)) => (reply, made),
-        Err(error) => (Reply::Refused(sentence(&error)), None),
+        Err(error) => (Reply::Refused(sentence(&error), known), None),
     };
     let fds: Vec<_> = fds.iter().flat_map(Made::descriptors).collect();
     // If nobody listens any more, the lease is dropped with this process.
@@ -61,22 +66,31 @@ fn become_helper() -> Result<(OwnedFd, OwnedFd), Errno> {
 
 /// A session that is ready to be entered.
 struct Made {
-    init: Child,
+    /// pidfd of its init
+    init: OwnedFd,
     lease: OwnedFd,
 }
 
 impl Made {
     fn descriptors(&self) -> [std::os::fd::BorrowedFd<'_>; 2] {
-        [self.init.pidfd.as_fd(), self.lease.as_fd()]
+        [self.init.as_fd(), self.lease.as_fd()]
     }
 }
 
 /// Request → policy → plan → what was asked for.
-fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), Error> {
+///
+/// `known` is what a refusal says of the login in the audit trail, as far as it got.
+fn answer(
+    module: &OwnedFd,
+    holder: &OwnedFd,
+    known: &mut Facts,
+) -> Result<(Reply, Option<Made>), Error> {
     let (message, _) = socket::receive(module, Instant::now() + REQUEST_LIMIT)
         .map_err(|errno| Error::system("no request from the PAM module", errno))?;
     let request = Request::decode(&message)?;
+    *known = facts_of(&request, None);
     let (login, account) = (login(&request), account(&request)?);
+    *known = facts_of(&request, Some(account.uid));
     // Before the policy is read: the maker is a copy of us that the user may look into.
     let early = request.verb == Verb::Open && !left_alone(&login, &account);
     let maker = early.then(|| Maker::start(&account));
@@ -100,14 +114,36 @@ fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), E
         },
         Ok(plan) => plan,
     };
+    *known = trail::facts(&plan, "");
     // A policy of many rules is not taken apart again: this process is about to end.
     std::mem::forget(policy);
     match (request.verb, &plan.session) {
         (Verb::Account, _) if plan.spared().is_some() => Ok((Reply::Allowed, None)),
         (Verb::Account, _) => login_shell::check(&plan).map(|()| (Reply::Allowed, None)),
         (Verb::Open, None) => Ok((unconfined(&plan.profile, String::new()), None)),
-        (Verb::Open, Some(session)) => open_or_spare(&plan, session, name, maker, holder),
+        (Verb::Open, Some(session)) => {
+            let format = request.format;
+            open_or_spare(&plan, session, name, maker, &Asking { holder, format })
+        }
     }
+}
+
+/// Who asks, and how.
+struct Asking<'a> {
+    /// pidfd of the application
+    holder: &'a OwnedFd,
+    /// how init's lines of the audit trail are written
+    format: Format,
+}
+
+/// What is known of a login before there is a plan.
+fn facts_of(request: &Request, uid: Option<u32>) -> Facts {
+    Facts::default()
+        .with("user", &request.user)
+        .with("uid", uid.map(|uid| uid.to_string()).unwrap_or_default())
+        .with("service", &request.service)
+        .with("tty", &request.tty)
+        .with("rhost", &request.rhost)
 }
 
 /// Makes the session, and does with it, or with the failure, what the plan says.
@@ -116,15 +152,17 @@ fn open_or_spare(
     session: &SessionPlan,
     name: String,
     maker: Option<Result<Maker, Error>>,
-    holder: &OwnedFd,
+    asking: &Asking<'_>,
 ) -> Result<(Reply, Option<Made>), Error> {
     // The account phase has let pass what it would have refused; here is where it is told.
     let allowed = match plan.spared() {
         Some(_) => login_shell::check(plan),
         None => Ok(()),
     };
-    let made = allowed.and_then(|()| open(plan, session, name, maker, holder));
+    let made = allowed.and_then(|()| open(plan, session, name, maker, asking));
     match (made, plan.spared()) {
+        // What the policy says no to is no failure.
+        (Err(error @ Error::Refused(_)), Some(Spared::OnFailure)) => Err(error),
         (Err(error), Some(why)) => Ok((spared(&plan.profile, why, &error), None)),
         // Nothing was wrong. Nobody gets the lease, so the session ends.
         (Ok(_), Some(Spared::Observed)) => Ok((unconfined(&plan.profile, String::new()), None)),
@@ -172,22 +210,84 @@ fn load(request: &Request) -> Result<Policy, Error> {
     policy::load((!request.config.is_empty()).then_some(config))
 }
 
-/// Makes the session: init builds the host layer while the user namespace is made here.
+/// Shares the session that the user has, or makes one.
 fn open(
     plan: &Plan,
     session: &SessionPlan,
     name: String,
     maker: Option<Result<Maker, Error>>,
-    holder: &OwnedFd,
+    asking: &Asking<'_>,
 ) -> Result<(Reply, Made), Error> {
     let deadline = Instant::now() + Duration::from_secs(u64::from(session.timeout));
     refuse_chroot()?;
+    match join::seek(plan, session, &name, asking.holder, deadline)? {
+        Sought::Joined(joined) => share(plan, *joined),
+        // The lock is held until the session is published.
+        Sought::Make(mut making) => {
+            let made = make(plan, session, name, maker, asking, deadline, &making);
+            if let (Err(_), Some(turn)) = (&made, making.turn.take()) {
+                turn.tidy();
+            }
+            made
+        }
+    }
+}
+
+/// What the module hears of a session that was there.
+fn share(plan: &Plan, joined: Joined) -> Result<(Reply, Made), Error> {
+    let record = joined.record;
+    let kinds = Kinds::from_bits(record.kinds)
+        .ok_or(Error::Protocol("a record with unknown kinds of namespaces"))?;
+    let policy = if joined.as_planned { "same" } else { "other" };
+    let facts = trail::facts(plan, &record.session).with("policy", policy);
+    let confined = Confined {
+        facts: with_init(facts, record.pid, kinds, &record.namespaces),
+        session: record.session,
+        profile: record.profile,
+        kinds,
+        uid: record.uid,
+        joined: true,
+        environment: record.environment,
+    };
+    let made = Made {
+        init: joined.pidfd,
+        lease: joined.lease,
+    };
+    Ok((Reply::Confined(confined), made))
+}
+
+/// With the session's init and the namespaces that are its own.
+fn with_init(facts: Facts, pid: i32, kinds: Kinds, inodes: &BTreeMap<String, u64>) -> Facts {
+    inodes
+        .iter()
+        .filter(|(kind, _)| Kinds::named(kind).is_some_and(|kind| kinds.has(kind)))
+        .fold(
+            facts.with("init", pid.to_string()),
+            |facts, (kind, inode)| facts.with(&format!("{NAMESPACE}{kind}"), inode.to_string()),
+        )
+}
+
+/// Makes the session: init builds the host layer while the user namespace is made here.
+fn make(
+    plan: &Plan,
+    session: &SessionPlan,
+    name: String,
+    maker: Option<Result<Maker, Error>>,
+    asking: &Asking<'_>,
+    deadline: Instant,
+    wanted: &join::Making,
+) -> Result<(Reply, Made), Error> {
     let record = record::reserve(name, plan.account.uid)?;
     // Before init makes anything in them, or a crash would leave it.
     let claims = ephemeral::claim(session, &record.session)?;
     let cannot = |errno| Error::system("cannot make a socket", errno);
     let (lease, init_lease) = socket::pair().map_err(cannot)?;
     let (to_init, from_helper) = socket::pair().map_err(cannot)?;
+    let holder = asking
+        .holder
+        .try_clone()
+        .map_err(|_| cannot(Errno::MFILE))?;
+    let has_door = join::has_door(plan);
     let init = init::start(init::Start {
         plan,
         session,
@@ -196,6 +296,8 @@ fn open(
         lease: init_lease,
         holder,
         record: &record,
+        has_door,
+        format: asking.format,
     })?;
     let made = Making {
         plan,
@@ -204,18 +306,29 @@ fn open(
         init: &init,
         to_init: &to_init,
         deadline,
+        has_door,
+        replaced: wanted.replaced.as_deref().unwrap_or_default(),
     };
     let finished = finish(&made, maker).and_then(|reply| {
         janitor::start(&claims, &init)?;
         Ok(reply)
     });
     match finished {
-        Ok(reply) => Ok((reply, Made { init, lease })),
+        Ok(reply) => Ok((
+            reply,
+            Made {
+                init: init.pidfd,
+                lease,
+            },
+        )),
         Err(error) => {
             // It would end by itself, since nobody has its lease; but not if it hangs.
             init.kill(Instant::now() + Duration::from_secs(1));
             janitor::clean_at_once(&claims);
             record.remove();
+            if has_door {
+                door::sweep(plan.account.uid, &record.session);
+            }
             Err(error)
         }
     }
@@ -229,6 +342,9 @@ struct Making<'a> {
     init: &'a Child,
     to_init: &'a OwnedFd,
     deadline: Instant,
+    has_door: bool,
+    /// the session that was ended for this one; empty: none
+    replaced: &'a str,
 }
 
 /// What needs a running init: its user namespace, its word that it is ready, its record.
@@ -240,6 +356,7 @@ fn finish(making: &Making<'_>, maker: Option<Result<Maker, Error>>) -> Result<Re
         init,
         to_init,
         deadline,
+        ..
     } = *making;
     let mut user_namespace = None;
     if let Some(maps) = &session.id_maps {
@@ -251,23 +368,36 @@ fn finish(making: &Making<'_>, maker: Option<Result<Maker, Error>>) -> Result<Re
         let _ = socket::send(to_init, b"user", &[namespace.as_fd()]);
     }
     hear_ready(making)?;
-    let of_init = |errno| Error::system("cannot look at the session's init", errno);
-    let made = Known {
-        start: processes::start(init.pid).map_err(of_init)?,
-        namespaces: processes::namespaces(init.pid),
-        kinds: init::kinds(session).bits(),
-        user_namespace,
-    };
-    record.publish(plan, init.pid, &made)?;
-    let runtime = view::runtime_dir(plan);
+    let kinds = init::kinds(session);
+    let (start, namespaces) = processes::identity(init.pid)
+        .map_err(|errno| Error::system("cannot look at the session's init in /proc", errno))?;
+    let environment: Vec<String> = view::runtime_dir(plan)
+        .map(|path| format!("XDG_RUNTIME_DIR={}", path.display()))
+        .into_iter()
+        .collect();
+    let facts = trail::facts(plan, &record.session).with("replaced", making.replaced);
+    let facts = with_init(facts, init.pid, kinds, &namespaces);
+    record.publish(
+        plan,
+        init.pid,
+        &record::Made {
+            start,
+            namespaces,
+            has_door: making.has_door,
+            kinds: kinds.bits(),
+            user_namespace,
+            planned: join::fingerprint(plan, &record.session),
+            environment: environment.clone(),
+        },
+    )?;
     Ok(Reply::Confined(Confined {
         session: record.session.clone(),
         profile: plan.profile.clone(),
-        kinds: init::kinds(session),
-        environment: runtime
-            .map(|path| format!("XDG_RUNTIME_DIR={}", path.display()))
-            .into_iter()
-            .collect(),
+        kinds,
+        uid: plan.account.uid,
+        joined: false,
+        environment,
+        facts,
     }))
 }
 

@@ -89,7 +89,10 @@ fn now_kills_at_once_and_leaves_no_record() {
     assert!(began.elapsed() < Duration::from_secs(10));
     assert_eq!(
         said,
-        format!("session {alice} of alice was killed\nsession {bob} of bob was killed")
+        format!(
+            "session {alice} of alice was killed; it had 1 login\n\
+             session {bob} of bob was killed; it had 1 login"
+        )
     );
     assert!(!is_left(&host) && listed(&host).is_empty());
     host.run("rm -f /home/alice/stubborn").ok();
