@@ -30,10 +30,12 @@ fn records(host: &Host) -> Vec<String> {
     names.lines().map(str::to_owned).collect()
 }
 
-/// Everything of ours under /run/nsshell but the two directories themselves.
+/// Everything of ours under /run/nsshell but the directories themselves.
 fn traces(host: &Host) -> String {
-    host.run("cd /run/nsshell 2>/dev/null && find sessions users -mindepth 1")
-        .text()
+    host.run(
+        "cd /run/nsshell 2>/dev/null && find sessions users copies -mindepth 1 2>/dev/null; true",
+    )
+    .text()
 }
 
 fn wait_for_no_traces(host: &Host) {

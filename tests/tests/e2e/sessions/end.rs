@@ -59,6 +59,25 @@ fn a_session_ends_in_good_order_and_others_go_on() {
 }
 
 #[test]
+fn the_logins_that_share_a_session_are_counted_and_end_with_it() {
+    root_or_skip!();
+    let host = Host::confined();
+    let mut logins = [host.session("alice"), host.session("alice")];
+    let all = listed(&host);
+    assert_eq!((all.len(), all[0].logins), (1, Some(2)));
+    let name = &all[0].session;
+    let shown = host.run(&format!("nsctl show --json {name} | jq .logins"));
+    assert_eq!(shown.ok(), "2");
+    // A door that somebody only asks at stays as it is.
+    let said = host.run(&format!("nsctl end {name}")).ok();
+    assert!(said.ends_with("; it had 2 logins"), "{said}");
+    for login in &mut logins {
+        assert!(!login.wait().success());
+    }
+    assert!(listed(&host).is_empty());
+}
+
+#[test]
 fn a_process_that_ignores_sigterm_has_the_grace_and_no_more() {
     root_or_skip!();
     let host = with_policy("[profile.standard]\ngrace = 2\n");
