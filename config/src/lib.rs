@@ -69,6 +69,6 @@ pub use policy::{BUILT_IN, Layer, MAX_FILE_SIZE, MAX_FILES, NONE, Policy, Policy
 pub use private::PRIVATE_KEYS;
 pub use profile::PROFILE_KEYS;
 pub use resolve::resolve;
-pub use rule::RULE_KEYS;
+pub use rule::{RULE_KEYS, is_systemd_user};
 pub use spared::{Refused, Spared, refused, spared};
 pub use view::EXPOSED;

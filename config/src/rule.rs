@@ -108,7 +108,9 @@ pub(crate) fn is_manager(item: &Item<Name>) -> bool {
     matches!(&item.what, Name::Literal(name) if **name == *SYSTEMD_USER)
 }
 
-pub(crate) fn is_systemd_user(service: &str) -> bool {
+/// Whether a PAM service is the user's systemd manager.
+#[must_use]
+pub fn is_systemd_user(service: &str) -> bool {
     service.eq_ignore_ascii_case(SYSTEMD_USER)
 }
 

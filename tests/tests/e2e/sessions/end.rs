@@ -62,7 +62,7 @@ fn a_session_ends_in_good_order_and_others_go_on() {
 fn the_logins_that_share_a_session_are_counted_and_end_with_it() {
     root_or_skip!();
     let host = Host::confined();
-    let mut logins = [host.session("alice"), host.session("alice")];
+    let logins = [host.session("alice"), host.session("alice")];
     let all = listed(&host);
     assert_eq!((all.len(), all[0].logins), (1, Some(2)));
     let name = &all[0].session;
@@ -71,7 +71,7 @@ fn the_logins_that_share_a_session_are_counted_and_end_with_it() {
     // A door that somebody only asks at stays as it is.
     let said = host.run(&format!("nsctl end {name}")).ok();
     assert!(said.ends_with("; it had 2 logins"), "{said}");
-    for login in &mut logins {
+    for login in logins {
         assert!(!login.wait().success());
     }
     assert!(listed(&host).is_empty());
