@@ -32,7 +32,8 @@
 //!    its door, and only then is the session `publish`ed. The lock goes with the helper.
 //! 7. init has one thread, so between two of its steps nothing happens to its leases:
 //!    - `accept` and `hear`: a connection of root's that says "join" becomes a lease, and is
-//!      answered after that;
+//!      answered after that; one that only asks for their number (`logins`, of nsctl) is told
+//!      it and dropped;
 //!    - `leave`: a lease whose other end is closed, or whose application is dead, is dropped;
 //!    - `decide`: without a lease (and without processes, if it is to be kept), at a limit or a
 //!      signal it decides to end. This is final.

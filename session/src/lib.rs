@@ -42,6 +42,8 @@ pub mod manager;
 #[cfg(feature = "engine")]
 pub mod maps;
 #[cfg(feature = "engine")]
+mod opening;
+#[cfg(feature = "engine")]
 pub mod policy;
 #[cfg(feature = "engine")]
 pub mod processes;

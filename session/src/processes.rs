@@ -270,6 +270,15 @@ mod tests {
     }
 
     #[test]
+    fn a_process_is_known_by_its_start_and_its_namespaces() {
+        let own = std::process::id().cast_signed();
+        let known = identity(own).unwrap();
+        assert_eq!(Ok(&known), identity(own).as_ref());
+        assert!(known.0 > 0 && known.1.len() >= 7, "{known:?}");
+        assert_eq!(identity(i32::MAX).err(), Some(Errno::NOENT));
+    }
+
+    #[test]
     fn the_caller_itself_is_found_with_its_namespaces_and_its_start() {
         let pid = std::process::id().cast_signed();
         let own = read(pid).unwrap();
