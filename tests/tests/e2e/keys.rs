@@ -238,7 +238,7 @@ const CASES: &[Case] = &[
     case(
         "profile.idle",
         "[profile.standard]\nidle = 10\ngrace = 1",
-        "(sleep 1; echo 'sleep 23; echo in'; sleep 27) | script -qc 'su - alice' /dev/null 2>/dev/null | grep -o '^in'; true",
+        "(sleep 1; echo 'sleep 23 && echo in'; sleep 27) | script -qc 'su - alice' /dev/null 2>/dev/null | grep -o '^in'; true",
         "",
         "in",
     ),
