@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::life::Life;
 use crate::mount::Mount;
 
 /// A kind of Linux namespace (namespaces(7)), by the name that policies use.
@@ -132,6 +133,9 @@ pub struct SessionPlan {
     pub grace: u32,
     /// seconds that making the session may take before it is given up
     pub timeout: u32,
+    /// who shares it and how long it lasts
+    #[serde(default)]
+    pub life: Life,
 }
 
 /// The plan of one login.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::binds::{self, Bind};
 use crate::diagnostic::Faults;
 use crate::entry::{self, Entry};
+use crate::life::{self, Life, OnLogout, OnPolicyChange, Scope};
 use crate::private::{self, Private};
 use crate::shape;
 use crate::source::{At, Place};
@@ -95,6 +96,13 @@ keys! {
     timeout: u32,
     on_failure: OnFailure,
     mode: Mode,
+    scope: Scope,
+    on_logout: OnLogout,
+    keep_for: u32,
+    max_sessions: u32,
+    max_lifetime: u32,
+    idle: u32,
+    on_policy_change: OnPolicyChange,
 }
 
 /// A profile with every key settled. The defaults of the keys are those of
@@ -130,6 +138,7 @@ pub(crate) struct Profile {
     pub(crate) timeout: u32,
     pub(crate) on_failure: OnFailure,
     pub(crate) mode: Mode,
+    pub(crate) life: Life,
 }
 
 impl Profile {
@@ -163,6 +172,7 @@ impl Profile {
             timeout: value(&keys.timeout).unwrap_or(10),
             on_failure: value(&keys.on_failure).unwrap_or(OnFailure::Deny),
             mode: value(&keys.mode).unwrap_or(Mode::Enforce),
+            life: Life::new(keys),
         }
     }
 
@@ -219,6 +229,15 @@ impl Keys {
             "mode" => {
                 let words = [("enforce", Mode::Enforce), ("observe", Mode::Observe)];
                 self.mode = shape::word(node, &words, faults);
+            }
+            "scope" => self.scope = life::scope(node, faults),
+            "on_logout" => self.on_logout = life::on_logout(node, faults),
+            "keep_for" => self.keep_for = life::time(key, node, faults),
+            "max_sessions" => self.max_sessions = life::max_sessions(node, faults),
+            "max_lifetime" => self.max_lifetime = life::time(key, node, faults),
+            "idle" => self.idle = life::time(key, node, faults),
+            "on_policy_change" => {
+                self.on_policy_change = life::on_policy_change(node, faults);
             }
             _ => {}
         }

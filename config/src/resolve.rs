@@ -127,6 +127,7 @@ fn session(name: &str, profile: &Profile, values: &Values<'_>) -> Result<Session
         mounts: view::mounts(name, profile, values)?,
         grace: profile.grace,
         timeout: profile.timeout,
+        life: profile.life.clone(),
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::conflict;
 use crate::diagnostic::Faults;
+use crate::life;
 use crate::policy::SHIPPED;
 use crate::profile::Keys;
 use crate::source::Place;
@@ -28,6 +29,7 @@ pub(crate) fn settle(own: &BTreeMap<String, Keys>, faults: &mut Faults) -> BTree
     for (name, keys) in own {
         if let Some(settled) = settled.get(name) {
             conflict::contradictions(name, keys, settled, faults);
+            life::contradictions(name, keys, settled, faults);
         }
     }
     settled

@@ -147,6 +147,10 @@ fn cells(mut plan: Plan) -> Vec<(&'static str, String)> {
             "timeout",
             of(session.map(|session| session.timeout.to_string())),
         ),
+        (
+            "life",
+            of(session.and_then(|session| serde_json::to_string(&session.life).ok())),
+        ),
     ]
 }
 

@@ -40,9 +40,10 @@ pub(crate) fn run(
     // One of them may be the caller's own.
     host::outlive_the_terminal();
     let started = Instant::now();
+    let until = host::until_told();
     let asked: Vec<_> = sessions
         .iter()
-        .map(|found| Asked::ask(found, arguments.now))
+        .map(|found| Asked::ask(found, arguments.now, until))
         .collect();
     let mut left = false;
     for one in &asked {
@@ -88,10 +89,17 @@ fn is_within(found: &Found) -> bool {
 struct Asked<'a> {
     found: &'a Found,
     grace: Duration,
+    /// as a sentence's end; empty if they cannot be counted
+    logins: String,
 }
 
 impl<'a> Asked<'a> {
-    fn ask(found: &'a Found, now: bool) -> Self {
+    fn ask(found: &'a Found, now: bool, until: Instant) -> Self {
+        let logins = match found.logins(until) {
+            None => String::new(),
+            Some(1) => "; it had 1 login".to_owned(),
+            Some(many) => format!("; it had {many} logins"),
+        };
         let plan = found.plan().ok().flatten().and_then(|plan| plan.session);
         let grace = plan.map_or(GRACE, |plan| Duration::from_secs(plan.grace.into()));
         let signal = if now { KILL } else { TERMINATE };
@@ -101,7 +109,11 @@ impl<'a> Asked<'a> {
             // A user's own: init is root's, but the processes are not.
             _ => tell(&others(found), now),
         }
-        Self { found, grace }
+        Self {
+            found,
+            grace,
+            logins,
+        }
     }
 
     /// Waits for the end; false if it does not come.
@@ -132,9 +144,10 @@ impl<'a> Asked<'a> {
             return self.finish_own(&name, started, out);
         }
         let seconds = started.elapsed().as_secs_f32();
+        let logins = &self.logins;
         match (ended, now) {
-            (true, false) => writeln!(out, "{name} has ended, after {seconds:.1} s")?,
-            (true, true) => writeln!(out, "{name} was killed")?,
+            (true, false) => writeln!(out, "{name} has ended, after {seconds:.1} s{logins}")?,
+            (true, true) => writeln!(out, "{name} was killed{logins}")?,
             (false, _) => {
                 let advice = if now {
                     "a process in it may wait for a disk"

@@ -9,7 +9,7 @@ use nsshell_config::{
 
 use crate::cli::ExplainArguments;
 use crate::error::Error;
-use crate::{host, mounts, table};
+use crate::{host, life, mounts, table};
 
 /// How many of the rules that do not match are shown if not all are asked for: those right
 /// before the one that does.
@@ -246,6 +246,7 @@ impl Rows {
             "timeout",
             format!("{} s to make the session", session.timeout),
         );
+        self.0.extend(life::rows(&session.life));
     }
 
     fn map(&mut self, name: &str, lines: &[IdMapLine]) {
@@ -358,6 +359,8 @@ mounts       /proc        the session's processes
              /run/user    one empty runtime directory, the user's
 grace        5 s from SIGTERM to SIGKILL at the end of the session
 timeout      10 s to make the session
+scope        user: shared by the user's logins under this profile; also if it was planned otherwise
+on logout    it ends with its last login
 on failure   the login is refused";
         assert_eq!(explained(text, "alice", 1000), want);
     }

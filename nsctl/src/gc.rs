@@ -36,5 +36,9 @@ fn sentence(swept: &Swept) -> String {
             let (session, uid) = (printable(session), printable(uid));
             format!("removed the copy of session {session} that uid {uid} had")
         }
+        Swept::Door(session, uid) => {
+            let (session, uid) = (printable(session), printable(uid));
+            format!("removed the door of session {session} of uid {uid}, whose init was killed")
+        }
     }
 }

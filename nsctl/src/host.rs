@@ -1,6 +1,7 @@
 //! Everything that this program asks of the engine, in one place.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nsshell_config::subordinate::{Book, People};
 use nsshell_config::{Account, Diagnostic, Explanation, IdKind, Login, Plan, Policy, explain};
@@ -69,6 +70,12 @@ pub(crate) fn nsshell() -> PathBuf {
 /// Every session that the caller may know of, oldest first, with those that are dead.
 pub(crate) fn sessions() -> Result<Vec<Found>, Error> {
     Ok(live::list()?)
+}
+
+/// Until when sessions are asked for their logins, all of them: one that hangs keeps nobody
+/// waiting for longer.
+pub(crate) fn until_told() -> Instant {
+    Instant::now() + Duration::from_secs(2)
 }
 
 /// Everybody whom the caller may look into.

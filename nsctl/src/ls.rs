@@ -20,8 +20,8 @@ struct Row {
     record: Record,
     /// seconds since it was opened
     age: u64,
-    /// how many logins share it
-    logins: usize,
+    /// how many logins share it; null if it cannot be seen
+    logins: Option<usize>,
     /// how many processes are in it, as far as the caller may look
     processes: usize,
     /// their anonymous memory, in bytes
@@ -76,6 +76,7 @@ fn look() -> Result<(Vec<Row>, usize), Error> {
     let all = host::sessions()?;
     let processes = host::processes();
     let count = all.len();
+    let deadline = host::until_told();
     let live = all
         .into_iter()
         .filter(|one| session::why_dead(one).is_none());
@@ -83,7 +84,7 @@ fn look() -> Result<(Vec<Row>, usize), Error> {
         let inside = processes.of(&found.record);
         Row {
             age: session::age(&found),
-            logins: 1,
+            logins: found.logins(deadline),
             processes: inside.len(),
             memory: inside.iter().map(|process| process.memory).sum(),
             files: host::usage(&found.record),
@@ -154,7 +155,7 @@ fn cells(rows: &[Row]) -> Vec<Vec<String>> {
             record.tty.clone().unwrap_or_else(|| "-".to_owned()),
             record.profile.clone(),
             table::age(row.age),
-            row.logins.to_string(),
+            table::count(row.logins),
             row.processes.to_string(),
             table::size(row.memory),
             record.pid.to_string(),
@@ -204,16 +205,16 @@ mod tests {
         let row = |record, age, files| Row {
             record,
             age,
-            logins: 1,
+            logins: (age > 0).then_some(2),
             processes: 3,
             memory: 5 << 20,
             files,
         };
         let want = [
             "SESSION  USER   SERVICE  TTY   PROFILE   AGE  LOGINS  PROCS  MEMORY  PID   NAMESPACES      FILES",
-            "k3       alice  sshd     -     standard  2m   1       3      5M      4711  mount,pid,user  -",
-            "k3       alice  sshd     a\\nb  standard  0s   1       3      5M      4711  mount,pid,user  1.3M/64M",
-            "k3       alice  sshd     -     standard  2m   1       3      5M      4711  mount,pid,user  1.3M+disk",
+            "k3       alice  sshd     -     standard  2m   2       3      5M      4711  mount,pid,user  -",
+            "k3       alice  sshd     a\\nb  standard  0s   -       3      5M      4711  mount,pid,user  1.3M/64M",
+            "k3       alice  sshd     -     standard  2m   2       3      5M      4711  mount,pid,user  1.3M+disk",
         ];
         let rows = [
             row(record.clone(), 120, None),

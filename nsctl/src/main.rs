@@ -17,6 +17,7 @@ mod gc;
 mod host;
 mod import;
 mod import_files;
+mod life;
 mod logs;
 mod ls;
 mod mounts;

@@ -80,6 +80,11 @@ fn kind(kind: Kind) -> Value {
         Kind::Pattern(pattern) => json!({ "type": "string", "pattern": pattern }),
         Kind::Truth => json!({ "type": "boolean" }),
         Kind::Seconds(from, to) => json!({ "type": "integer", "minimum": from, "maximum": to }),
+        Kind::Count(from, to) => json!({ "type": "integer", "minimum": from, "maximum": to }),
+        Kind::Time => json!({ "anyOf": [
+            { "type": "integer", "minimum": 1, "maximum": 31_622_400 },
+            { "type": "string", "pattern": "^[0-9]{1,10}[smhd]$" },
+        ] }),
         Kind::Word(words) => json!({ "type": "string", "enum": words }),
         Kind::Names => json!({
             "type": "array", "minItems": 1, "maxItems": 10_000,

@@ -17,13 +17,20 @@ pub(crate) fn run(arguments: &ShowArguments, out: &mut impl Write) -> Result<(),
     let processes = all.of(&found.record);
     let plan = found.plan()?;
     let today = plan.as_ref().map(|plan| today(plan, &found.record.session));
+    let logins = found.logins(host::until_told());
     if arguments.json {
-        let value = json(&found, &processes, plan.as_ref(), today.as_ref());
+        let value = json(&found, &processes, plan.as_ref(), today.as_ref(), logins);
         serde_json::to_writer_pretty(&mut *out, &value).map_err(crate::error::json)?;
         writeln!(out)?;
         return Ok(());
     }
-    for line in table::columns(&rows(&found, &processes, plan.as_ref(), today.as_ref())) {
+    for line in table::columns(&rows(
+        &found,
+        &processes,
+        plan.as_ref(),
+        today.as_ref(),
+        logins,
+    )) {
         writeln!(out, "{line}")?;
     }
     Ok(())
@@ -54,12 +61,13 @@ fn rows(
     processes: &[&Process],
     plan: Option<&Plan>,
     today: Option<&Today>,
+    logins: Option<usize>,
 ) -> Vec<Vec<String>> {
     let record = &found.record;
     let mut rows = Rows::default();
     rows.say("session", record.session.clone());
     rows.say("age", table::age(session::age(found)));
-    rows.say("logins", "1".to_owned());
+    rows.say("logins", table::count(logins));
     rows.say("init", format!("process {}", record.pid));
     let made = record.own_namespaces();
     let inodes = made.iter();
@@ -140,6 +148,7 @@ fn json(
     processes: &[&Process],
     plan: Option<&Plan>,
     today: Option<&Today>,
+    logins: Option<usize>,
 ) -> serde_json::Value {
     let values = match today {
         Some(Today::Same(explanation)) => Some(explain::origins(explanation)),
@@ -148,7 +157,7 @@ fn json(
     serde_json::json!({
         "session": found.record,
         "age": session::age(found),
-        "logins": 1,
+        "logins": logins,
         "memory": processes.iter().map(|process| process.memory).sum::<u64>(),
         "processes": processes,
         "plan": plan,

@@ -36,6 +36,11 @@ pub(crate) fn age(seconds: u64) -> String {
     }
 }
 
+/// A number, or `-` for one that cannot be seen.
+pub(crate) fn count(number: Option<usize>) -> String {
+    number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+}
+
 /// A number of bytes in units of 1024, with one decimal below 10: `0`, `512`, `1.5K`, `64M`.
 pub(crate) fn size(bytes: u64) -> String {
     let (mut unit, mut tenths) = (0, u128::from(bytes) * 10);

@@ -4,13 +4,17 @@
 use std::ffi::CStr;
 use std::fmt;
 
-/// `config=PATH debug`
+use nsshell_session::audit::Format;
+
+/// `config=PATH json debug`
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Arguments {
     /// the policy file, absolute; empty for the default
     pub config: Vec<u8>,
     /// say more in the log
     pub debug: bool,
+    /// write the audit trail as JSON
+    pub json: bool,
 }
 
 /// An argument that the module does not take. A misspelt one must not be passed over: it may
@@ -24,12 +28,20 @@ impl fmt::Display for BadArgument {
         write!(
             f,
             "pam_nsshell.so does not take the argument \"{argument}\"; it takes config=PATH \
-            with an absolute path, and debug"
+            with an absolute path, json and debug"
         )
     }
 }
 
 impl Arguments {
+    /// How the lines of the audit trail are written.
+    pub fn format(&self) -> Format {
+        match self.json {
+            true => Format::Json,
+            false => Format::Text,
+        }
+    }
+
     /// Reads the arguments.
     ///
     /// # Errors
@@ -41,6 +53,7 @@ impl Arguments {
             match bytes.strip_prefix(b"config=") {
                 Some(path) if path.starts_with(b"/") => parsed.config = path.to_vec(),
                 None if bytes == b"debug" => parsed.debug = true,
+                None if bytes == b"json" => parsed.json = true,
                 _ => return Err(BadArgument(nsshell_session::one_line(bytes))),
             }
         }
@@ -53,13 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_arguments_are_understood_in_any_order() {
+    fn all_arguments_are_understood_in_any_order() {
         let wanted = Arguments {
             config: b"/etc/x.toml".to_vec(),
             debug: true,
+            json: true,
         };
         assert_eq!(
-            Arguments::parse(&[c"debug", c"config=/etc/x.toml"]),
+            Arguments::parse(&[c"debug", c"config=/etc/x.toml", c"json"]),
             Ok(wanted)
         );
         assert_eq!(Arguments::parse(&[]), Ok(Arguments::default()));

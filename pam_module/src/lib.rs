@@ -12,7 +12,9 @@ use std::cell::RefCell;
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
+use std::time::Instant;
 
+use nsshell_session::audit::{Facts, Format};
 use nsshell_session::caller::{self, Answer, Session};
 use nsshell_session::one_line;
 use nsshell_session::protocol::{Reply, Request, Verb};
@@ -41,6 +43,8 @@ struct Open {
     session: Session,
     /// names of the variables that the module has put into the PAM environment
     variables: Vec<String>,
+    since: Instant,
+    format: Format,
 }
 
 impl PamHooks for Module {
@@ -67,6 +71,8 @@ impl PamHooks for Module {
 struct Refusal {
     line: String,
     code: PamResultCode,
+    /// what session-init knows of the login; none: it was not asked, or has not answered
+    facts: Option<Facts>,
 }
 
 impl Refusal {
@@ -74,6 +80,7 @@ impl Refusal {
         Self {
             line: line.to_string(),
             code: PamResultCode::PAM_SYSTEM_ERR,
+            facts: None,
         }
     }
 }
@@ -89,14 +96,15 @@ fn account(handle: &mut PamHandle, args: &[&CStr], flags: PamFlag) -> PamResultC
         };
         match answer {
             Answer::Reply(Reply::Allowed | Reply::Unconfined { .. }) => Ok(()),
-            Answer::Reply(Reply::Refused(line)) => Err(Refusal {
+            Answer::Reply(Reply::Refused(line, facts)) => Err(Refusal {
                 line,
                 code: PamResultCode::PAM_PERM_DENIED,
+                facts: Some(facts),
             }),
             _ => Err(Refusal::fault("session-init answered another question")),
         }
     };
-    finish(handle, flags, "login", decide)
+    finish(handle, flags, format(args), "login", decide)
 }
 
 /// Ask for the session, make it known, enter it.
@@ -119,18 +127,29 @@ fn open(handle: &mut PamHandle, args: &[&CStr], flags: PamFlag) -> PamResultCode
             Answer::Reply(Reply::Unconfined { profile, warning }) => {
                 unconfined(handle, &profile, &warning, &arguments)
             }
-            Answer::Reply(Reply::Refused(line)) => Err(Refusal::fault(line)),
-            Answer::Session(session) => confine(handle, session),
+            Answer::Reply(Reply::Refused(line, facts)) => Err(Refusal {
+                facts: Some(facts),
+                ..Refusal::fault(line)
+            }),
+            Answer::Session(session) => confine(handle, session, format(args)),
             Answer::Reply(_) => Err(Refusal::fault("session-init answered another question")),
         }
     };
-    finish(handle, flags, "session", enter)
+    finish(handle, flags, format(args), "session", enter)
 }
 
 /// Return the application to where it was; the session ends by itself.
 fn close(handle: &mut PamHandle) -> PamResultCode {
-    let Some(Open { session, variables }) = take(handle) else {
+    let Some(open) = take(handle) else {
         return PamResultCode::PAM_SUCCESS;
+    };
+    let Open {
+        session, variables, ..
+    } = open;
+    let reason = if session.has_ended() {
+        "ended"
+    } else {
+        "logout"
     };
     let left = session.leave();
     for name in &variables {
@@ -141,11 +160,15 @@ fn close(handle: &mut PamHandle) -> PamResultCode {
         log(handle, Priority::Error, &format!("session {name}: {error}"));
         return PamResultCode::PAM_SYSTEM_ERR;
     }
-    log(
-        handle,
-        Priority::Info,
-        &format!("session {name} closed for {}", user(handle)),
-    );
+    let sentence = format!("session {name} closed for {}", user(handle));
+    let facts = session
+        .made
+        .facts
+        .clone()
+        .with("duration", open.since.elapsed().as_secs().to_string())
+        .with("reason", reason);
+    let line = facts.line(open.format, "leave", &sentence);
+    log(handle, Priority::Info, &line);
     PamResultCode::PAM_SUCCESS
 }
 
@@ -182,7 +205,7 @@ fn unconfined(
 }
 
 /// Everything that can still fail comes before the one call that moves the application.
-fn confine(handle: &mut PamHandle, session: Session) -> Result<(), Refusal> {
+fn confine(handle: &mut PamHandle, session: Session, format: Format) -> Result<(), Refusal> {
     session.check_application().map_err(Refusal::fault)?;
     let made = session.made.clone();
     let mut variables = vec!["NSSHELL_SESSION".to_owned(), "NSSHELL_PROFILE".to_owned()];
@@ -196,19 +219,29 @@ fn confine(handle: &mut PamHandle, session: Session) -> Result<(), Refusal> {
             variables.push(name.to_owned());
         }
     }
-    let open = Open { session, variables };
+    let open = Open {
+        session,
+        variables,
+        since: Instant::now(),
+        format,
+    };
     if !ffi::keep(handle, Slot(RefCell::new(Some(open)))) {
         return Err(Refusal::fault(
             "libpam cannot keep the session's data; is memory short?",
         ));
     }
     // On this side of the door: what the session has for a /dev/log is the plan's affair.
-    let line = format!(
-        "session {} opened for {}, profile {}",
+    let (event, verb) = match made.joined {
+        true => ("join", "joined by"),
+        false => ("open", "opened for"),
+    };
+    let sentence = format!(
+        "session {} {verb} {}, profile {}",
         made.session,
         user(handle),
         made.profile
     );
+    let line = made.facts.line(format, event, &sentence);
     log(handle, Priority::Info, &line);
     let slot = ffi::data::<Slot>(handle).map(|slot| slot.0.borrow());
     match slot.as_deref() {
@@ -239,6 +272,7 @@ fn ask(handle: &PamHandle, verb: Verb, arguments: &Arguments) -> Result<Answer, 
         tty: bytes(handle.get_item::<Tty>().ok().flatten().map(|one| one.0)),
         rhost: bytes(handle.get_item::<RHost>().ok().flatten().map(|one| one.0)),
         config: arguments.config.clone(),
+        format: arguments.format(),
     };
     caller::ask(&request).map_err(Refusal::fault)
 }
@@ -249,6 +283,7 @@ fn ask(handle: &PamHandle, verb: Verb, arguments: &Arguments) -> Result<Answer, 
 fn finish(
     handle: &mut PamHandle,
     flags: PamFlag,
+    format: Format,
     what: &str,
     act: impl FnOnce(&mut PamHandle) -> Result<(), Refusal>,
 ) -> PamResultCode {
@@ -258,11 +293,12 @@ fn finish(
     if let Some(open) = take(handle) {
         open.session.give_up();
     }
-    log(
-        handle,
-        Priority::Error,
-        &format!("{what} of {} refused: {}", user(handle), refusal.line),
-    );
+    let sentence = format!("{what} of {} refused: {}", user(handle), refusal.line);
+    let facts = refusal.facts.unwrap_or_else(|| facts(handle));
+    let line = facts
+        .with("reason", &refusal.line)
+        .line(format, "refuse", &sentence);
+    log(handle, Priority::Error, &line);
     if flags & PAM_SILENT == 0
         && let Ok(Some(conversation)) = handle.get_item::<Conv>()
     {
@@ -278,6 +314,34 @@ fn finish(
 /// and nobody but root can put it back: a package half removed must not lock root out.
 fn is_root(handle: &PamHandle) -> bool {
     matches!(handle.get_item::<User>(), Ok(Some(user)) if user.0 == c"root")
+}
+
+/// How the lines of the audit trail are to be written. With an argument that is wrong the
+/// session is refused, and the log says so to people.
+fn format(args: &[&CStr]) -> Format {
+    Arguments::parse(args).unwrap_or_default().format()
+}
+
+/// What the application says of the login.
+fn facts(handle: &PamHandle) -> Facts {
+    let bytes = |item: Option<&CStr>| item.map(|one| one.to_bytes().to_vec()).unwrap_or_default();
+    Facts::default()
+        .with(
+            "user",
+            bytes(handle.get_item::<User>().ok().flatten().map(|one| one.0)),
+        )
+        .with(
+            "service",
+            bytes(handle.get_item::<Service>().ok().flatten().map(|one| one.0)),
+        )
+        .with(
+            "tty",
+            bytes(handle.get_item::<Tty>().ok().flatten().map(|one| one.0)),
+        )
+        .with(
+            "rhost",
+            bytes(handle.get_item::<RHost>().ok().flatten().map(|one| one.0)),
+        )
 }
 
 /// PAM_USER, fit for a line of the log.

@@ -9,13 +9,18 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{CWD, OFlags};
+
 use crate::error::Error;
 use crate::protocol::{Confined, Reply, Request};
 use crate::sys::fd::{self, Identity, Kept};
 use crate::sys::ns::Kinds;
 use crate::sys::process::{self, Child, Ended};
-use crate::sys::{Errno, ns, socket, spawn};
-use crate::{COPIES, RECORDS};
+use crate::sys::{Errno, lock, ns, socket, spawn};
+use crate::{COPIES, RECORDS, USERS};
+
+/// What the module says through its lease when a login leaves in order.
+pub const BYE: &[u8] = b"bye";
 
 /// Where the helper is installed.
 pub const HELPER: &CStr = match CStr::from_bytes_with_nul(
@@ -199,6 +204,16 @@ impl Session {
                 advice: advice.to_owned(),
             }
         })?;
+        // Looked at after entering, not before: whatever init decides from here on is the end
+        // of a session that the login was in.
+        let state = self.lease.get().map(state);
+        if state != Some(Init::Holds) {
+            // Its failure is the lesser one; and a lease that init gave up is nothing to give.
+            let _ = self.leave();
+            return Err(Error::NotAsPlanned(
+                "the session has ended while it was entered; log in again".to_owned(),
+            ));
+        }
         self.go_back_to_directory();
         Ok(())
     }
@@ -233,22 +248,37 @@ impl Session {
         };
         // Init's end is closed: it was killed, and could not remove its record. Its pidfd would
         // tell too late: that waits for the application to reap what it has in the session.
-        let killed = socket::readable(lease, Some(Instant::now())) == Ok(true);
+        let killed = state(lease) == Init::Gone;
         // ENOTCONN: init has ended by itself.
+        let _ = socket::send(lease, BYE, &[]);
         let _ = socket::hang_up(lease);
         if killed {
-            fd::remove_file(&Path::new(RECORDS).join(&self.made.session));
-            self.remove_copy();
+            self.sweep();
         }
     }
 
-    /// Removes the user's copy of the record, wherever it is: the uid is not known here.
-    fn remove_copy(&self) {
-        for directory in std::fs::read_dir(COPIES).into_iter().flatten().flatten() {
-            fd::remove_file(&directory.path().join(&self.made.session));
-            fd::remove_directory(&directory.path());
-        }
+    /// Removes what an init leaves behind that was killed. The directory of the user's doors is
+    /// their lock as well: it goes only with the lock held, and only if it is empty.
+    fn sweep(&self) {
+        let uid = self.made.uid.to_string();
+        let directory = Path::new(COPIES).join(&uid);
+        fd::remove_file(&directory.join(&self.made.session));
+        fd::remove_directory(&directory);
         fd::remove_directory(Path::new(COPIES));
+        fd::remove_file(&Path::new(RECORDS).join(&self.made.session));
+        let directory = Path::new(USERS).join(uid);
+        fd::remove_file(&directory.join(&self.made.session));
+        if let Ok(place) = fd::open_beneath(CWD, &directory, OFlags::DIRECTORY)
+            && lock::try_exclusive(&place)
+        {
+            fd::remove_directory(&directory);
+        }
+    }
+
+    /// Whether init has ended, or is ending the session, before the login has left.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.lease.get().map(state) != Some(Init::Holds)
     }
 
     /// Entering a mount namespace puts the working directory at its root. The directory of
@@ -264,6 +294,28 @@ impl Session {
             // Failing leaves it at "/", which is what setns(2) does.
             let _ = fd::change_directory(&place);
         }
+    }
+}
+
+/// What a lease shows of the session's init.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Init {
+    /// it holds its end
+    Holds,
+    /// it has said that the session ends
+    Ends,
+    /// it was killed
+    Gone,
+}
+
+/// Init says one thing through a lease, and only when it ends the session.
+fn state(lease: std::os::fd::BorrowedFd<'_>) -> Init {
+    if socket::readable(lease, Some(Instant::now())) != Ok(true) {
+        return Init::Holds;
+    }
+    match socket::receive(lease, Instant::now()) {
+        Ok((word, _)) if !word.is_empty() => Init::Ends,
+        _ => Init::Gone,
     }
 }
 

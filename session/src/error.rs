@@ -75,6 +75,9 @@ pub enum Error {
         /// the limit, in seconds
         limit: u64,
     },
+    /// The policy says no to this login, whatever it says about failures.
+    #[cfg(feature = "engine")]
+    Refused(String),
     /// A check after the act shows that something is not as it should be.
     NotAsPlanned(String),
     /// A message between the parts of a session makes no sense.
@@ -222,6 +225,8 @@ impl fmt::Display for Error {
             Self::TooSlow { what, limit } => {
                 write!(f, "{what} did not finish within {limit} s and was ended")
             }
+            #[cfg(feature = "engine")]
+            Self::Refused(why) => write!(f, "{why}"),
             Self::NotAsPlanned(what) => write!(f, "{what}"),
             Self::Protocol(what) => write!(
                 f,

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt::Display;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,14 +12,13 @@ use nsshell_config::{
 };
 
 use crate::accounts::{self, SystemHost};
+use crate::audit::Facts;
 use crate::error::Error;
-use crate::protocol::{Confined, Reply, Request, Verb};
-use crate::record::{self, Made as Known, Reserved};
-use crate::sys::process::{self, Child};
-use crate::sys::{Errno, fd, ns, signal, socket};
+use crate::opening::{Asking, Made, open};
+use crate::protocol::{Reply, Request, Verb};
+use crate::sys::{Errno, fd, process, signal, socket};
 use crate::user_namespace::Maker;
-use crate::view::{ephemeral, janitor};
-use crate::{init, login_shell, policy, processes, view};
+use crate::{login_shell, policy, record, trail};
 
 /// How long the module may take to send its request: it is sent before the helper is started.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
@@ -34,9 +33,10 @@ pub fn run() -> i32 {
     let Ok((module, holder)) = become_helper() else {
         return 2;
     };
-    let (reply, fds) = match answer(&module, &holder) {
+    let mut known = Facts::default();
+    let (reply, fds) = match answer(&module, &holder, &mut known) {
         Ok((reply, made)) => (reply, made),
-        Err(error) => (Reply::Refused(sentence(&error)), None),
+        Err(error) => (Reply::Refused(sentence(&error), known), None),
     };
     let fds: Vec<_> = fds.iter().flat_map(Made::descriptors).collect();
     // If nobody listens any more, the lease is dropped with this process.
@@ -59,24 +59,20 @@ fn become_helper() -> Result<(OwnedFd, OwnedFd), Errno> {
     Ok((fd::inherited(MODULE)?, fd::inherited(HOLDER)?))
 }
 
-/// A session that is ready to be entered.
-struct Made {
-    init: Child,
-    lease: OwnedFd,
-}
-
-impl Made {
-    fn descriptors(&self) -> [std::os::fd::BorrowedFd<'_>; 2] {
-        [self.init.pidfd.as_fd(), self.lease.as_fd()]
-    }
-}
-
 /// Request → policy → plan → what was asked for.
-fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), Error> {
+///
+/// `known` is what a refusal says of the login in the audit trail, as far as it got.
+fn answer(
+    module: &OwnedFd,
+    holder: &OwnedFd,
+    known: &mut Facts,
+) -> Result<(Reply, Option<Made>), Error> {
     let (message, _) = socket::receive(module, Instant::now() + REQUEST_LIMIT)
         .map_err(|errno| Error::system("no request from the PAM module", errno))?;
     let request = Request::decode(&message)?;
+    *known = facts_of(&request, None);
     let (login, account) = (login(&request), account(&request)?);
+    *known = facts_of(&request, Some(account.uid));
     if request.verb == Verb::Account && never_refused(&login, &account) {
         return Ok((Reply::Allowed, None));
     }
@@ -103,14 +99,28 @@ fn answer(module: &OwnedFd, holder: &OwnedFd) -> Result<(Reply, Option<Made>), E
         },
         Ok(plan) => plan,
     };
+    *known = trail::facts(&plan, "");
     // A policy of many rules is not taken apart again: this process is about to end.
     std::mem::forget(policy);
     match (request.verb, &plan.session) {
         (Verb::Account, _) if plan.spared().is_some() => Ok((Reply::Allowed, None)),
         (Verb::Account, _) => login_shell::check(&plan).map(|()| (Reply::Allowed, None)),
         (Verb::Open, None) => Ok((unconfined(&plan.profile, String::new()), None)),
-        (Verb::Open, Some(session)) => open_or_spare(&plan, session, name, maker, holder),
+        (Verb::Open, Some(session)) => {
+            let format = request.format;
+            open_or_spare(&plan, session, name, maker, &Asking { holder, format })
+        }
     }
+}
+
+/// What is known of a login before there is a plan.
+fn facts_of(request: &Request, uid: Option<u32>) -> Facts {
+    Facts::default()
+        .with("user", &request.user)
+        .with("uid", uid.map(|uid| uid.to_string()).unwrap_or_default())
+        .with("service", &request.service)
+        .with("tty", &request.tty)
+        .with("rhost", &request.rhost)
 }
 
 /// Whether the account phase has nothing to ask the policy: it refuses accounts for their login
@@ -126,15 +136,17 @@ fn open_or_spare(
     session: &SessionPlan,
     name: String,
     maker: Option<Result<Maker, Error>>,
-    holder: &OwnedFd,
+    asking: &Asking<'_>,
 ) -> Result<(Reply, Option<Made>), Error> {
     // The account phase has let pass what it would have refused; here is where it is told.
     let allowed = match plan.spared() {
         Some(_) => login_shell::check(plan),
         None => Ok(()),
     };
-    let made = allowed.and_then(|()| open(plan, session, name, maker, holder));
+    let made = allowed.and_then(|()| open(plan, session, name, maker, asking));
     match (made, plan.spared()) {
+        // What the policy says no to is no failure.
+        (Err(error @ Error::Refused(_)), Some(Spared::OnFailure)) => Err(error),
         (Err(error), Some(why)) => Ok((spared(&plan.profile, why, &error), None)),
         // Nothing was wrong. Nobody gets the lease, so the session ends.
         (Ok(_), Some(Spared::Observed)) => Ok((unconfined(&plan.profile, String::new()), None)),
@@ -180,142 +192,4 @@ fn account(request: &Request) -> Result<Account, Error> {
 fn load(request: &Request) -> Result<Policy, Error> {
     let config = Path::new(OsStr::from_bytes(&request.config));
     policy::load((!request.config.is_empty()).then_some(config))
-}
-
-/// Makes the session: init builds the host layer while the user namespace is made here.
-fn open(
-    plan: &Plan,
-    session: &SessionPlan,
-    name: String,
-    maker: Option<Result<Maker, Error>>,
-    holder: &OwnedFd,
-) -> Result<(Reply, Made), Error> {
-    let deadline = Instant::now() + Duration::from_secs(u64::from(session.timeout));
-    refuse_chroot()?;
-    let record = record::reserve(name, plan.account.uid)?;
-    // Before init makes anything in them, or a crash would leave it.
-    let claims = ephemeral::claim(session, &record.session)?;
-    let cannot = |errno| Error::system("cannot make a socket", errno);
-    let (lease, init_lease) = socket::pair().map_err(cannot)?;
-    let (to_init, from_helper) = socket::pair().map_err(cannot)?;
-    let init = init::start(init::Start {
-        plan,
-        session,
-        deadline,
-        helper: from_helper,
-        lease: init_lease,
-        holder,
-        record: &record,
-    })?;
-    let made = Making {
-        plan,
-        session,
-        record: &record,
-        init: &init,
-        to_init: &to_init,
-        deadline,
-    };
-    let finished = finish(&made, maker).and_then(|reply| {
-        janitor::start(&claims, &init)?;
-        Ok(reply)
-    });
-    match finished {
-        Ok(reply) => Ok((reply, Made { init, lease })),
-        Err(error) => {
-            // It would end by itself, since nobody has its lease; but not if it hangs.
-            init.kill(Instant::now() + Duration::from_secs(1));
-            janitor::clean_at_once(&claims);
-            record.remove();
-            Err(error)
-        }
-    }
-}
-
-/// A session whose init is running.
-struct Making<'a> {
-    plan: &'a Plan,
-    session: &'a SessionPlan,
-    record: &'a Reserved,
-    init: &'a Child,
-    to_init: &'a OwnedFd,
-    deadline: Instant,
-}
-
-/// What needs a running init: its user namespace, its word that it is ready, its record.
-fn finish(making: &Making<'_>, maker: Option<Result<Maker, Error>>) -> Result<Reply, Error> {
-    let Making {
-        plan,
-        session,
-        record,
-        init,
-        to_init,
-        deadline,
-    } = *making;
-    let mut user_namespace = None;
-    if let Some(maps) = &session.id_maps {
-        // A login that is left alone by default, and that a rule confines, has none yet.
-        let maker = maker.unwrap_or_else(|| Maker::start(&plan.account))?;
-        let namespace = maker.finish(&plan.account, maps, deadline)?;
-        user_namespace = fd::identity(&namespace).map(fd::Identity::inode).ok();
-        // If init has failed meanwhile, its own word says why.
-        let _ = socket::send(to_init, b"user", &[namespace.as_fd()]);
-    }
-    hear_ready(making)?;
-    let of_init = |errno| Error::system("cannot look at the session's init", errno);
-    let made = Known {
-        start: processes::start(init.pid).map_err(of_init)?,
-        namespaces: processes::namespaces(init.pid),
-        kinds: init::kinds(session).bits(),
-        user_namespace,
-    };
-    record.publish(plan, init.pid, &made)?;
-    let runtime = view::runtime_dir(plan);
-    Ok(Reply::Confined(Confined {
-        session: record.session.clone(),
-        profile: plan.profile.clone(),
-        kinds: init::kinds(session),
-        environment: runtime
-            .map(|path| format!("XDG_RUNTIME_DIR={}", path.display()))
-            .into_iter()
-            .collect(),
-    }))
-}
-
-fn hear_ready(making: &Making<'_>) -> Result<(), Error> {
-    let what = "the session's init";
-    // A little longer than init itself waits, so that its reason arrives.
-    match socket::receive(making.to_init, making.deadline + Duration::from_secs(1)) {
-        Err(Errno::TIMEDOUT) => Err(Error::TooSlow {
-            what: what.into(),
-            limit: making.session.timeout.into(),
-        }),
-        Err(errno) => Err(Error::system("cannot hear the session's init", errno)),
-        Ok((word, _)) if word == b"=" => Ok(()),
-        Ok((word, _)) if word.is_empty() => {
-            let ended = match making.init.wait(Instant::now() + Duration::from_secs(1)) {
-                Ok(Some(ended)) => ended.to_string(),
-                _ => "no sign of its end".to_owned(),
-            };
-            Err(Error::NotAsPlanned(format!(
-                "{what} ended before it was ready, with {ended}"
-            )))
-        }
-        Ok((word, _)) => Err(Error::Said(
-            String::from_utf8_lossy(&word[1..]).into_owned(),
-        )),
-    }
-}
-
-/// An application in a chroot would be let out of it: entering a mount namespace puts the
-/// root directory at the namespace's root (setns(2)).
-fn refuse_chroot() -> Result<(), Error> {
-    let cannot = |errno| Error::system("cannot look at the root directory", errno);
-    if ns::leave_chroot().map_err(cannot)? {
-        return Err(Error::NotAsPlanned(
-            "the application runs in a chroot, which entering a session would let it out of; \
-             leave this service unconfined by a rule"
-                .to_owned(),
-        ));
-    }
-    Ok(())
 }

@@ -1,20 +1,24 @@
 //! The session's init: PID 1 of its PID namespace.
 //!
 //! It builds the host layer, gives up every capability but CAP_KILL, and then only waits:
-//! reaps what is orphaned, and ends the session when nobody holds it any more. Nothing in
-//! here returns to the helper that it is a copy of.
+//! reaps what is orphaned, takes in further logins, and ends the session when nobody holds it
+//! any more ([`crate::join`]). Nothing in here returns to the helper that it is a copy of.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nsshell_config::{Namespace, Plan, SessionPlan};
 
+use crate::audit::Format;
+use crate::door::Door;
 use crate::error::Error;
+use crate::lease::{self, Lease, Leases};
 use crate::record::Reserved;
 use crate::sys::ns::Kinds;
 use crate::sys::process::{self, Child};
 use crate::sys::signal::{self, Mask, SignalFd};
 use crate::sys::{Errno, caps, socket};
+use crate::trail::{self, Trail};
 use crate::view::{self, Job};
 
 /// How often init looks whether anything of an ending session is left. Most of a session's
@@ -34,9 +38,13 @@ pub struct Start<'a> {
     /// init's end of the lease
     pub lease: OwnedFd,
     /// pidfd of the application that will hold the session
-    pub holder: &'a OwnedFd,
+    pub holder: OwnedFd,
     /// the record, locked
     pub record: &'a Reserved,
+    /// whether it takes further logins
+    pub has_door: bool,
+    /// how init's lines of the audit trail are written
+    pub format: Format,
 }
 
 /// Starts init in the plan's namespaces, but the user namespace.
@@ -45,7 +53,7 @@ pub struct Start<'a> {
 /// The kernel makes no namespaces, or no process.
 pub fn start(start: Start<'_>) -> Result<Child, Error> {
     let kinds = kinds(start.session);
-    process::clone(kinds, || live(&start))
+    process::clone(kinds, || live(start))
         .map_err(|errno| Error::namespaces("cannot make the session's namespaces", errno))
 }
 
@@ -70,34 +78,106 @@ pub fn kinds(session: &SessionPlan) -> Kinds {
         })
 }
 
-fn live(start: &Start<'_>) -> i32 {
+fn live(start: Start<'_>) -> i32 {
+    let born = Instant::now();
     let [directory, record] = start.record.descriptors();
-    // The helper's socket to the module above all: it must end with the helper.
-    process::close_all_but(&[&start.helper, &start.lease, start.holder, directory, record]);
-    let prepared = prepare(start);
+    // The helper's socket to the module above all: it must end with the helper. And the user's
+    // lock, which the helper may hold.
+    process::close_all_but(&[
+        &start.helper,
+        &start.lease,
+        &start.holder,
+        directory,
+        record,
+    ]);
+    let prepared = prepare(&start);
     let answer = match &prepared {
         Ok(_) => b"=".to_vec(),
         Err(error) => [b"!", error.to_string().as_bytes()].concat(),
     };
     let told = socket::send(&start.helper, &answer, &[]);
-    let (Ok(signals), Ok(())) = (prepared, told) else {
-        return 1;
+    let prepared = match (prepared, told) {
+        (Ok(prepared), Ok(())) => prepared,
+        (Ok(unheard), Err(_)) => {
+            unheard.door.into_iter().for_each(Door::close);
+            return 1;
+        }
+        (Err(_), _) => return 1,
     };
-    process::close_all_but(&[&start.lease, start.holder, directory, record, &signals]);
+    let Prepared {
+        signals,
+        door,
+        trail,
+    } = prepared;
+    let mut keep: Vec<&dyn AsRawFd> =
+        vec![&start.lease, &start.holder, directory, record, &signals];
+    let doors = door.iter().flat_map(Door::descriptors);
+    keep.extend(doors.map(|fd| -> &dyn AsRawFd { fd }));
+    keep.extend(trail.descriptors());
+    process::close_all_but(&keep);
+    drop(keep);
+    process::raise_descriptors();
     process::shrink();
-    hold(start, &signals);
-    end(start, &signals);
-    start.record.remove();
+    let (plan, session, own) = (start.plan, start.session, start.record);
+    let first = Lease {
+        connection: start.lease,
+        holder: start.holder,
+        login: trail::login_of(plan),
+        since: born,
+    };
+    let mut host = Init {
+        plan,
+        session,
+        record: own,
+        signals: &signals,
+        trail,
+    };
+    let leases = Leases::new(&session.life, door, first);
+    let (reason, left) = leases.hold(&signals, &mut host);
+    host.ended(reason, &left, born);
+    end(session, &signals);
+    own.remove();
     0
 }
 
+/// What init has once the layer is built.
+struct Prepared {
+    signals: SignalFd,
+    door: Option<Door>,
+    trail: Trail,
+}
+
 /// Builds the layer and gives up what is not needed for the rest of init's life.
-fn prepare(start: &Start<'_>) -> Result<SignalFd, Error> {
+fn prepare(start: &Start<'_>) -> Result<Prepared, Error> {
     let cannot = |errno| Error::system("the session's init cannot prepare itself", errno);
     process::die_with_parent(true).map_err(cannot)?;
     process::set_name(c"nsshell-init").map_err(cannot)?;
     Mask::all().set();
     let signals = SignalFd::new().map_err(cannot)?;
+    // Before the first mount: both are places of the host.
+    let name = &start.record.session;
+    let trail = Trail::open(start.format);
+    let door = match start.has_door {
+        true => Some(Door::open(start.plan.account.uid, name)?),
+        false => None,
+    };
+    if let Err(error) = build(start) {
+        if let Some(door) = door {
+            door.close();
+        }
+        return Err(error);
+    }
+    // Before the helper hears that we are ready, since it then ends. Should it die instead,
+    // its end of the lease goes with it.
+    process::die_with_parent(false).map_err(cannot)?;
+    Ok(Prepared {
+        signals,
+        door,
+        trail,
+    })
+}
+
+fn build(start: &Start<'_>) -> Result<(), Error> {
     // It takes longer to be made than the mounts, which wait for it only if they must.
     let early = view::needs_user_namespace(start.session);
     let first = early.then(|| receive_user_namespace(start)).transpose()?;
@@ -114,11 +194,8 @@ fn prepare(start: &Start<'_>) -> Result<SignalFd, Error> {
         view::pin(namespace)?;
     }
     // Last, and looked at: nothing above works without, nothing below needs more.
-    caps::keep_only_kill().map_err(cannot)?;
-    // Before the helper hears that we are ready, since it then ends. Should it die instead,
-    // its end of the lease goes with it.
-    process::die_with_parent(false).map_err(cannot)?;
-    Ok(signals)
+    caps::keep_only_kill()
+        .map_err(|errno| Error::system("the session's init cannot prepare itself", errno))
 }
 
 fn receive_user_namespace(start: &Start<'_>) -> Result<OwnedFd, Error> {
@@ -128,46 +205,78 @@ fn receive_user_namespace(start: &Start<'_>) -> Result<OwnedFd, Error> {
         .ok_or(Error::Protocol("init got no user namespace"))
 }
 
-/// Waits while somebody holds the session: the application is alive and has not hung up.
-fn hold(start: &Start<'_>, signals: &SignalFd) {
-    loop {
-        let fds = [signals.as_fd(), start.lease.as_fd(), start.holder.as_fd()];
-        let Ok([_, given_up, holder_gone]) = socket::readable_among(&fds, None) else {
-            return;
-        };
-        if given_up || holder_gone || asked_to_end(signals, start) {
-            return;
+/// What init does for its leases.
+struct Init<'a> {
+    plan: &'a Plan,
+    session: &'a SessionPlan,
+    record: &'a Reserved,
+    signals: &'a SignalFd,
+    trail: Trail,
+}
+
+impl lease::Host for Init<'_> {
+    /// Reads the pending signals: reaps, passes on, and says whether one asks for the end.
+    fn asked_to_end(&self) -> bool {
+        let mut end = false;
+        while let Ok(Some(received)) = self.signals.next() {
+            match received.signal {
+                libc::SIGCHLD => while process::next_change().is_some() {},
+                // What ends a systemd scope or a container, too.
+                libc::SIGTERM | libc::SIGPWR => end = true,
+                // Only what somebody has sent to init: what the kernel raises is about init
+                // alone.
+                other if received.by_process => {
+                    signal_session(self.session, other);
+                }
+                _ => {}
+            }
         }
+        end
+    }
+
+    fn has_processes(&self) -> bool {
+        signal_session(self.session, 0)
+    }
+
+    fn lost(&mut self, lease: &Lease) {
+        self.left(lease, "killed");
     }
 }
 
-/// Reads the pending signals: reaps, passes on, and says whether one asks for the end.
-fn asked_to_end(signals: &SignalFd, start: &Start<'_>) -> bool {
-    let mut end = false;
-    while let Ok(Some(received)) = signals.next() {
-        match received.signal {
-            libc::SIGCHLD => while process::next_change().is_some() {},
-            // What ends a systemd scope or a container, too.
-            libc::SIGTERM | libc::SIGPWR => end = true,
-            // Only what somebody has sent to init: what the kernel raises is about init alone.
-            other if received.by_process => {
-                signal_session(start, other);
-            }
-            _ => {}
-        }
+impl Init<'_> {
+    /// A login is gone of which no application can say so.
+    fn left(&mut self, lease: &Lease, reason: &str) {
+        let (session, user) = (&self.record.session, &self.plan.account.name);
+        let facts = trail::session_facts(self.plan, session);
+        let login = &lease.login;
+        let facts = trail::login_facts(facts, login)
+            .with("profile", &self.plan.profile)
+            .with("duration", lease.since.elapsed().as_secs().to_string())
+            .with("reason", reason);
+        let sentence = format!("session {session} lost a login of {user}");
+        self.trail.write("leave", &sentence, &facts);
     }
-    end
+
+    fn ended(&mut self, reason: lease::Reason, left: &[Lease], born: Instant) {
+        let (session, user) = (&self.record.session, &self.plan.account.name);
+        let facts = trail::facts(self.plan, session)
+            .with("duration", born.elapsed().as_secs().to_string())
+            .with("logins", left.len().to_string())
+            .with("reason", reason.word());
+        let sentence = format!("session {session} of {user} ends, {}", reason.word());
+        self.trail.write("end", &sentence, &facts);
+    }
 }
 
 /// Ends every process of the session: asks, waits for the plan's grace, and leaves the rest
 /// to the kernel, which kills what is in a PID namespace when its init ends.
-fn end(start: &Start<'_>, signals: &SignalFd) {
-    let deadline = Instant::now() + Duration::from_secs(u64::from(start.session.grace));
+fn end(session: &SessionPlan, signals: &SignalFd) {
+    let deadline = Instant::now() + Duration::from_secs(u64::from(session.grace));
     // HUP for shells, which ignore TERM; CONT so that what is stopped can see either.
     for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGCONT] {
-        signal_session(start, signal);
+        signal_session(session, signal);
     }
-    while signal_session(start, 0) && Instant::now() < deadline {
+    while signal_session(session, 0) && Instant::now() < deadline {
         let _ = socket::readable(signals, Some(deadline.min(Instant::now() + LOOK)));
         while let Ok(Some(_)) = signals.next() {}
         while process::next_change().is_some() {}
@@ -176,8 +285,8 @@ fn end(start: &Start<'_>, signals: &SignalFd) {
 
 /// Signals everybody in the session; false if nobody is left. A session without a PID
 /// namespace of its own has no "everybody": nothing is signalled.
-fn signal_session(start: &Start<'_>, signal: signal::Signal) -> bool {
-    if !start.session.has(Namespace::Pid) {
+fn signal_session(session: &SessionPlan, signal: signal::Signal) -> bool {
+    if !session.has(Namespace::Pid) {
         return false;
     }
     match signal::signal_everybody(signal) {

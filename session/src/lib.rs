@@ -10,9 +10,12 @@
 
 #[cfg(feature = "engine")]
 pub mod accounts;
+pub mod audit;
 pub mod caller;
 #[cfg(feature = "engine")]
 pub mod copies;
+#[cfg(feature = "engine")]
+mod door;
 #[cfg(feature = "engine")]
 pub mod enter;
 mod error;
@@ -25,6 +28,12 @@ pub mod init;
 #[cfg(feature = "engine")]
 pub mod inventory;
 #[cfg(feature = "engine")]
+pub mod join;
+#[cfg(feature = "engine")]
+mod lease;
+#[cfg(feature = "engine")]
+mod limits;
+#[cfg(feature = "engine")]
 pub mod live;
 #[cfg(feature = "engine")]
 pub mod login_shell;
@@ -32,6 +41,8 @@ pub mod login_shell;
 pub mod manager;
 #[cfg(feature = "engine")]
 pub mod maps;
+#[cfg(feature = "engine")]
+mod opening;
 #[cfg(feature = "engine")]
 pub mod policy;
 #[cfg(feature = "engine")]
@@ -48,6 +59,8 @@ pub mod subordinate;
 #[cfg(feature = "engine")]
 pub mod sweep;
 pub mod sys;
+#[cfg(feature = "engine")]
+mod trail;
 #[cfg(feature = "engine")]
 pub mod usage;
 #[cfg(feature = "engine")]
@@ -73,6 +86,9 @@ pub const COPIES: &str = "/run/nsshell/copies";
 
 /// Inside a session: its name.
 pub const NAME: &str = "/run/nsshell/session";
+
+/// The directory of the doors of sessions on the host, a directory a user; root, 0700.
+pub const USERS: &str = "/run/nsshell/users";
 
 /// Inside a session: its plan, as JSON.
 pub const PLAN: &str = "/run/nsshell/plan";

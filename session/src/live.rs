@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::record::Record;
 use crate::sys::signal::{self, Signal};
 use crate::sys::{Errno, fd, pidfd, process, socket};
-use crate::{COPIES, LONGEST_PLAN, NAME, PLAN, RECORDS, init, processes};
+use crate::{COPIES, LONGEST_PLAN, NAME, PLAN, RECORDS, init, join, processes};
 
 /// A session that somebody has left word of.
 #[derive(Debug)]
@@ -124,11 +124,10 @@ fn verify(record: &Record) -> State {
         Err(errno) => return State::Dead(format!("its init, process {pid}, is gone ({errno})")),
     };
     let other = || State::Dead(format!("process {pid} is not its init but another one"));
-    if processes::start(pid) != Ok(record.start) {
-        return other();
-    }
-    if record.namespaces.is_empty() || processes::namespaces(pid) != record.namespaces {
-        return other();
+    let known = (record.start, &record.namespaces);
+    match processes::identity(pid) {
+        Ok((start, namespaces)) if (start, &namespaces) == known && !namespaces.is_empty() => {}
+        _ => return other(),
     }
     match pidfd::alive(&init) {
         true => State::Alive(init),
@@ -196,6 +195,11 @@ fn own(plan: &Plan) -> Result<Found, Error> {
                 .map_or(0, |made| init::kinds(made).bits()),
             user_namespace,
             rule: Some(plan.matched.clone()),
+            scope: plan
+                .session
+                .as_ref()
+                .map_or_else(Default::default, |made| made.life.scope),
+            ..Record::default()
         },
         state: State::Listed,
     })
@@ -225,6 +229,14 @@ impl Found {
     pub fn wait(&self, deadline: Instant) -> bool {
         self.init()
             .is_some_and(|init| socket::readable(init, Some(deadline)) == Ok(true))
+    }
+
+    /// How many logins share it, as its init counts them; none if the caller may not ask it, or
+    /// it does not answer until the deadline.
+    #[must_use]
+    pub fn logins(&self, deadline: Instant) -> Option<usize> {
+        self.init()?;
+        join::logins(&self.record, deadline)
     }
 
     /// The plan that the session was made from, as it lies in it; none if the caller may not

@@ -25,7 +25,8 @@ pub fn check(plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether the account's login shell is nsshell: by path, or by any other path to the same file: /bin is /usr/bin on many hosts.
+/// Whether the account's login shell is nsshell: by path, or by any other path to the same file,
+/// as /bin is /usr/bin on many hosts.
 #[must_use]
 pub fn is_nsshell(account: &Account) -> bool {
     let same = |path: &Path| {

@@ -95,6 +95,26 @@ pub fn start(pid: i32) -> Result<u64, Errno> {
     field(&text, 22).ok_or(Errno::INVAL)
 }
 
+/// What a process is known by for good: when it was started, as [`start`] has it, and the inode
+/// of each of its namespaces, by the names of their links.
+///
+/// # Errors
+/// ENOENT, ESRCH: there is none of this number; EACCES without CAP_SYS_PTRACE.
+pub fn identity(pid: i32) -> Result<(u64, BTreeMap<String, u64>), Errno> {
+    let start = start(pid)?;
+    let mut namespaces = BTreeMap::new();
+    for kind in &KINDS {
+        match inode(pid, kind.link) {
+            // Linux before 5.6 has no time namespaces.
+            Err(Errno::NOENT) if kind.bits == Kinds::TIME => {}
+            inode => {
+                namespaces.insert(kind.link.to_owned(), inode?);
+            }
+        }
+    }
+    Ok((start, namespaces))
+}
+
 /// A field of /proc/PID/stat, from 1. The second one is the command in parentheses, which may
 /// hold spaces and parentheses itself: fields are counted from the last one on.
 fn field(stat: &[u8], number: usize) -> Option<u64> {
@@ -247,6 +267,15 @@ mod tests {
         }
         assert_eq!(field(b"4711 (sh", 22), None);
         assert_eq!(field(b"4711 (sh) S 1", 22), None);
+    }
+
+    #[test]
+    fn a_process_is_known_by_its_start_and_its_namespaces() {
+        let own = std::process::id().cast_signed();
+        let known = identity(own).unwrap();
+        assert_eq!(Ok(&known), identity(own).as_ref());
+        assert!(known.0 > 0 && known.1.len() >= 7, "{known:?}");
+        assert_eq!(identity(i32::MAX).err(), Some(Errno::NOENT));
     }
 
     #[test]

@@ -4,13 +4,14 @@
 //! or of a path can hold one. The two programs are installed together, so a message of another
 //! version is an error, never guessed at.
 
+use crate::audit::{Facts, Format};
 use crate::error::Error;
 use crate::sys::Errno;
 use crate::sys::ns::Kinds;
 use crate::sys::spawn::EXEC_FAILED;
 
 /// Version of the messages; the first field of each request.
-const VERSION: &[u8] = b"nsshell-2";
+const VERSION: &[u8] = b"nsshell-3";
 
 /// Which of the module's two questions it asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Request {
     pub rhost: Vec<u8>,
     /// policy file, absolute; empty for the default
     pub config: Vec<u8>,
+    /// how the lines of the audit trail are written
+    pub format: Format,
 }
 
 /// session-init's reply.
@@ -53,13 +56,13 @@ pub enum Reply {
     },
     /// the session is made; with it come init's pidfd and the lease, in this order
     Confined(Confined),
-    /// no session; why, and what to do, in one line
-    Refused(String),
+    /// no session; why, and what to do, in one line, and what is known for the audit trail
+    Refused(String, Facts),
     /// session-init itself could not be executed
     NotExecuted(Errno),
 }
 
-/// A session that the application may now enter.
+/// A session that the application may now enter, made for it or shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confined {
     /// the session's name
@@ -68,8 +71,14 @@ pub struct Confined {
     pub profile: String,
     /// what to enter
     pub kinds: Kinds,
+    /// whose it is, on the host
+    pub uid: u32,
+    /// it was there before this login
+    pub joined: bool,
     /// `NAME=value` pairs for the PAM environment
     pub environment: Vec<String>,
+    /// what the audit trail says of it
+    pub facts: Facts,
 }
 
 impl Request {
@@ -89,6 +98,10 @@ impl Request {
                 &self.tty,
                 &self.rhost,
                 &self.config,
+                match self.format {
+                    Format::Text => b"",
+                    Format::Json => b"json",
+                },
             ],
         )
     }
@@ -104,7 +117,7 @@ impl Request {
             b'O' => Verb::Open,
             _ => return Err(Error::Protocol("unknown request")),
         };
-        let [VERSION, user, service, tty, rhost, config] = fields[..] else {
+        let [VERSION, user, service, tty, rhost, config, format] = fields[..] else {
             return Err(Error::Protocol("request of another version"));
         };
         let own = <[u8]>::to_vec;
@@ -115,6 +128,10 @@ impl Request {
             tty: own(tty),
             rhost: own(rhost),
             config: own(config),
+            format: match format {
+                b"" => Format::Text,
+                _ => Format::Json,
+            },
         })
     }
 }
@@ -128,18 +145,30 @@ impl Reply {
             Self::Unconfined { profile, warning } => {
                 message(b'U', &[profile.as_bytes(), warning.as_bytes()])
             }
-            Self::Refused(why) => message(b'R', &[why.as_bytes()]),
+            Self::Refused(why, facts) => {
+                let facts: Vec<_> = facts.fields().collect();
+                let mut list = vec![why.as_bytes()];
+                list.extend(facts.iter().map(Vec::as_slice));
+                message(b'R', &list)
+            }
             Self::NotExecuted(errno) => {
                 vec![EXEC_FAILED, u8::try_from(errno.raw_os_error()).unwrap_or(0)]
             }
             Self::Confined(confined) => {
                 let kinds = confined.kinds.bits().to_string();
+                let uid = confined.uid.to_string();
+                let variables = confined.environment.len().to_string();
+                let facts: Vec<_> = confined.facts.fields().collect();
                 let mut list: Vec<&[u8]> = vec![
                     confined.session.as_bytes(),
                     confined.profile.as_bytes(),
                     kinds.as_bytes(),
+                    uid.as_bytes(),
+                    if confined.joined { b"joined" } else { b"" },
+                    variables.as_bytes(),
                 ];
                 list.extend(confined.environment.iter().map(String::as_bytes));
+                list.extend(facts.iter().map(Vec::as_slice));
                 message(b'C', &list)
             }
         }
@@ -165,13 +194,24 @@ impl Reply {
                 profile: text(profile)?,
                 warning: text(warning)?,
             }),
-            (b'R', [why]) => Ok(Self::Refused(text(why)?)),
-            (b'C', [session, profile, kinds, environment @ ..]) => {
+            (b'R', [why, facts @ ..]) => Ok(Self::Refused(
+                text(why)?,
+                Facts::from_fields(facts.iter().copied()),
+            )),
+            (b'C', [session, profile, kinds, uid, joined, variables, rest @ ..]) => {
                 let kinds = text(kinds)?.parse().ok().and_then(Kinds::from_bits);
+                let odd = Error::Protocol("a session without its data");
+                let variables = text(variables)?.parse().map_err(|_| odd.clone())?;
+                let (environment, facts) = rest
+                    .split_at_checked(variables)
+                    .ok_or_else(|| odd.clone())?;
                 Ok(Self::Confined(Confined {
                     session: text(session)?,
                     profile: text(profile)?,
                     kinds: kinds.ok_or(Error::Protocol("unknown kind of namespace"))?,
+                    uid: text(uid)?.parse().map_err(|_| odd)?,
+                    joined: !joined.is_empty(),
+                    facts: Facts::from_fields(facts.iter().copied()),
                     environment: environment
                         .iter()
                         .map(|one| text(one))
@@ -185,7 +225,7 @@ impl Reply {
 
 /// A kind and its fields as one message. A NUL inside a field would shift the ones after it:
 /// what follows it is left out.
-fn message(kind: u8, fields: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn message(kind: u8, fields: &[&[u8]]) -> Vec<u8> {
     let mut message = vec![kind];
     for field in fields {
         message.extend(field.iter().take_while(|&&byte| byte != 0));
@@ -194,7 +234,7 @@ fn message(kind: u8, fields: &[&[u8]]) -> Vec<u8> {
     message
 }
 
-fn fields(message: &[u8]) -> Result<(u8, Vec<&[u8]>), Error> {
+pub(crate) fn fields(message: &[u8]) -> Result<(u8, Vec<&[u8]>), Error> {
     let (&kind, rest) = message
         .split_first()
         .ok_or(Error::Protocol("empty message"))?;
@@ -220,6 +260,7 @@ mod tests {
             tty: b"ssh".to_vec(),
             rhost: b"\xff\n".to_vec(),
             config: Vec::new(),
+            format: Format::Json,
         }
     }
 
@@ -234,7 +275,10 @@ mod tests {
             session: "k3x9".into(),
             profile: "standard".into(),
             kinds: Kinds::MOUNT.with(Kinds::PID),
+            uid: 1000,
+            joined: true,
             environment: vec!["A=b".into(), "C=".into()],
+            facts: Facts::default().with("rhost", b"\xff\n").with("mnt", "4"),
         };
         for reply in [
             Reply::Allowed,
@@ -246,7 +290,8 @@ mod tests {
                 profile: "none".into(),
                 warning: "no policy".into(),
             },
-            Reply::Refused("no; do this".into()),
+            Reply::Refused("no; do this".into(), Facts::default()),
+            Reply::Refused("no".into(), Facts::default().with("user", "alice")),
             Reply::NotExecuted(Errno::NOENT),
             Reply::Confined(confined),
         ] {

@@ -13,7 +13,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use nsshell_config::{Matched, Namespace, Plan};
+use nsshell_config::{Matched, Namespace, Plan, Scope};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::processes::KINDS;
 use crate::sys::ns::Kinds;
 use crate::sys::{Errno, fd};
-use crate::{RECORDS, STATE, copies};
+use crate::{RECORDS, STATE, copies, live};
 
 /// [`RECORDS`] within [`STATE`].
 const LISTED: &str = "sessions";
@@ -63,6 +63,15 @@ pub struct Record {
     /// the rule that chose the profile
     #[serde(default)]
     pub rule: Option<Matched>,
+    /// who shares it
+    #[serde(default)]
+    pub scope: Scope,
+    /// of what was planned; another plan has another one
+    #[serde(default)]
+    pub planned: String,
+    /// `NAME=value` pairs for the PAM environment of its logins
+    #[serde(default)]
+    pub environment: Vec<String>,
 }
 
 /// What is known of a session once it is made.
@@ -76,6 +85,12 @@ pub struct Made {
     pub kinds: u32,
     /// see [`Record::user_namespace`]
     pub user_namespace: Option<u64>,
+    /// whether it takes further logins
+    pub has_door: bool,
+    /// see [`Record::planned`]
+    pub planned: String,
+    /// see [`Record::environment`]
+    pub environment: Vec<String>,
 }
 
 impl Record {
@@ -157,6 +172,13 @@ impl Reserved {
             kinds: made.kinds,
             user_namespace: made.user_namespace,
             rule: Some(plan.matched.clone()),
+            // One that has no door is nobody else's.
+            scope: match &plan.session {
+                Some(session) if made.has_door => session.life.scope,
+                _ => Scope::Session,
+            },
+            planned: made.planned.clone(),
+            environment: made.environment.clone(),
         };
         let text = serde_json::to_vec(&record)
             .map_err(|_| Error::Protocol("a record that cannot be written down"))?;
@@ -167,7 +189,7 @@ impl Reserved {
         File::from(copy)
             .write_all(&text)
             .map_err(|error| cannot_list(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
-        let name = self.listed();
+        let name = listed(&self.session);
         rustix::fs::linkat(&self.file, "", &self.state, &name, AtFlags::EMPTY_PATH)
             .map_err(cannot_list)?;
         // After the record: a copy without one is swept away. The session is none the worse
@@ -176,16 +198,12 @@ impl Reserved {
         Ok(())
     }
 
-    fn listed(&self) -> String {
-        format!("{LISTED}/{}", self.session)
-    }
-
     /// Takes the record off the list; for the session's init at its end. Init has no
     /// capability left for it, but the directory is root's and so is init.
     pub fn remove(&self) {
         copies::remove(&self.state, self.uid, &self.session);
         // One that is not there, or cannot be removed, is swept away by `nsctl gc`.
-        let _ = rustix::fs::unlinkat(&self.state, self.listed(), AtFlags::empty());
+        let _ = rustix::fs::unlinkat(&self.state, listed(&self.session), AtFlags::empty());
     }
 
     /// The descriptors that init has to keep.
@@ -193,6 +211,10 @@ impl Reserved {
     pub fn descriptors(&self) -> [&OwnedFd; 2] {
         [&self.state, &self.file]
     }
+}
+
+fn listed(session: &str) -> String {
+    format!("{LISTED}/{session}")
 }
 
 fn cannot_list(errno: Errno) -> Error {
@@ -207,6 +229,30 @@ fn cannot_list(errno: Errno) -> Error {
         errno,
         advice: advice.to_owned(),
     }
+}
+
+/// The record of the session of this name, if it is alive. What is left of one that is dead is
+/// removed.
+///
+/// # Errors
+/// The directory cannot be opened.
+pub(crate) fn find(session: &str, uid: u32) -> Result<Option<Record>, Error> {
+    let state = match live::open_directory(Path::new(STATE)) {
+        Err(Errno::NOENT) => return Ok(None),
+        other => other.map_err(cannot_list)?,
+    };
+    let listed = listed(session);
+    let file = match fd::open_beneath(&state, Path::new(&listed), OFlags::RDONLY) {
+        Err(Errno::NOENT) => return Ok(None),
+        other => other.map_err(cannot_list)?,
+    };
+    if live::is_held(&file) {
+        return Ok(live::read(file));
+    }
+    // Its init was killed before it could remove it.
+    copies::remove(&state, uid, session);
+    let _ = rustix::fs::unlinkat(&state, listed, AtFlags::empty());
+    Ok(None)
 }
 
 /// [`STATE`] with [`RECORDS`] in it, made if need be, and looked at: a directory that another

@@ -7,8 +7,8 @@ use rustix::fs::{AtFlags, OFlags};
 
 use crate::error::Error;
 use crate::live::{is_held, names, open_directory, read};
-use crate::sys::{Errno, fd};
-use crate::{COPIES, RECORDS};
+use crate::sys::{Errno, fd, lock, unix};
+use crate::{COPIES, RECORDS, USERS};
 
 /// What [`sweep`] has removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Swept {
     Record(String, Option<String>),
     /// a user's copy of a record that is gone: the session and the user's id
     Copy(String, String),
+    /// a door at which nobody listens any more: the session and the user's id
+    Door(String, String),
 }
 
 /// Removes what sessions have left behind whose init was killed. What is held is left alone,
@@ -74,7 +76,35 @@ pub fn sweep() -> Result<Vec<Swept>, Error> {
         let _ = rustix::fs::unlinkat(&users, &uid, AtFlags::REMOVEDIR);
     }
     fd::remove_directory(Path::new(COPIES));
+    sweep_doors(&mut swept).map_err(cannot(USERS))?;
     Ok(swept)
+}
+
+/// The doors of sessions whose init was killed, and the directories of users who have none.
+fn sweep_doors(swept: &mut Vec<Swept>) -> Result<(), Errno> {
+    let users = match open_directory(Path::new(USERS)) {
+        Err(Errno::NOENT) => return Ok(()),
+        users => users?,
+    };
+    for uid in names(&users)? {
+        let Ok(of_user) = fd::open_beneath(&users, &uid, OFlags::DIRECTORY) else {
+            continue;
+        };
+        // Somebody looks for a session of the user or makes one, and sweeps as well.
+        if !lock::try_exclusive(&of_user) {
+            continue;
+        }
+        for name in names(&of_user)? {
+            let path = Path::new(USERS).join(&uid).join(&name);
+            if unix::connect(&path).err() == Some(Errno::CONNREFUSED) {
+                remove(&of_user, &name)?;
+                swept.push(Swept::Door(shown(&name), shown(&uid)));
+            }
+        }
+        // With the lock held, as whoever waits for it looks whether it is still there.
+        let _ = rustix::fs::unlinkat(&users, &uid, AtFlags::REMOVEDIR);
+    }
+    Ok(())
 }
 
 fn remove(directory: impl AsFd, name: &Path) -> Result<(), Errno> {

@@ -20,6 +20,10 @@ pub(super) enum Kind {
     Pattern(&'static str),
     Truth,
     Seconds(u32, u32),
+    /// how many, from and to
+    Count(u32, u32),
+    /// seconds, or a number with s, m, h or d
+    Time,
     Word(&'static [&'static str]),
     /// names with * and ? in them, and `!` before them
     Names,
@@ -293,6 +297,48 @@ pub(super) const PROFILE: &[Key] = &[
         Kind::Word(&["enforce", "observe"]),
         "\"enforce\", or \"observe\": the session is made beside the login, which stays as it is, and the log says what would have failed",
         Some(|| json!("enforce")),
+    ),
+    key(
+        "scope",
+        Kind::Word(&["user", "session"]),
+        "Who shares a session: \"user\" (all logins of a user under this profile) or \"session\" (nobody, each login has its own)",
+        Some(|| json!("user")),
+    ),
+    key(
+        "on_logout",
+        Kind::Word(&["kill", "keep"]),
+        "At the end of its last login a session ends with everything in it (\"kill\"), or stays while processes of it remain (\"keep\", with a pid namespace)",
+        Some(|| json!("kill")),
+    ),
+    key(
+        "keep_for",
+        Kind::Time,
+        "How long a session that is kept stays without a login: seconds, or a number with s, m, h or d. Without it as long as processes remain",
+        None,
+    ),
+    key(
+        "max_sessions",
+        Kind::Count(1, 10_000),
+        "Most logins of a user under this profile at a time; the next one is refused. Without it any number",
+        None,
+    ),
+    key(
+        "max_lifetime",
+        Kind::Time,
+        "Time after which a session ends, with all of its logins. Without it never",
+        None,
+    ),
+    key(
+        "idle",
+        Kind::Time,
+        "Time without input on any terminal of a session, after which the session ends; at least 10 s. A session without a terminal is not idle. Without it never",
+        None,
+    ),
+    key(
+        "on_policy_change",
+        Kind::Word(&["join", "replace", "refuse"]),
+        "A login that finds its user's session planned otherwise than the policy says now: \"join\" (shares it), \"replace\" (ends it if no login is in it, else shares it) or \"refuse\"",
+        Some(|| json!("join")),
     ),
 ];
 

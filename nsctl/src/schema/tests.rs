@@ -176,8 +176,8 @@ fn a_default_changes_nothing_if_it_is_written_down() {
             seen += 1;
         }
     }
-    // all but the host name, which is the host's without the key
-    assert_eq!(seen, PROFILE.len() - 1);
+    // all but the host name, which is the host's without the key, and four limits
+    assert_eq!(seen, PROFILE.len() - 5);
     for key in TOP {
         if let Some(default) = key.default {
             let written = plan(&format!("{} = {}\n{rule}", key.name, as_toml(&default())));
@@ -216,6 +216,7 @@ fn what_the_language_takes_the_schema_takes() {
         "[profile.a]\nextends = 'standard'\n[profile.b]\nextends = ['a', 'standard']\n",
         "[profile.a]\nnamespaces = []\n[profile.none]\nnamespaces = []\n",
         "[profile.a]\nprivate = ['{home}/.cache', '/srv/{user}', { path = '/tmp', size = '010%', mode = '001777' }]\n",
+        "[profile.a]\non_logout = 'keep'\nkeep_for = '8h'\nidle = 900\nmax_sessions = 3\nmax_lifetime = '30d'\non_policy_change = 'replace'\n",
         "[profile.a]\nhome = 'ephemeral'\nhide_homes = ['/home', { path = '/h', optional = true }]\n",
         "[profile.a]\nhome = { kind = 'ephemeral', store = '/srv/x', skeleton = '/etc/skel' }\n",
         "[profile.a]\nbinds = ['{home}/x', { source = '/a', target = '/b', options = ['ro'], recursive = false, propagation = 'private', ids = 'owner', optional = true }]\n",
@@ -236,6 +237,9 @@ const TOLD: &[&str] = &[
     "profile-grace-string",
     "profile-grace-too-long",
     "profile-id-map",
+    "profile-max-lifetime-negative",
+    "profile-max-sessions-text",
+    "profile-max-sessions-zero",
     "profile-mode",
     "profile-name-blank",
     "profile-name-empty",
@@ -245,6 +249,8 @@ const TOLD: &[&str] = &[
     "profile-none-confined",
     "profile-none-extends",
     "profile-on-failure",
+    "profile-on-logout",
+    "profile-on-policy-change",
     "profile-private-misspelt",
     "profile-private-mode",
     "profile-private-mode-number",
@@ -253,6 +259,7 @@ const TOLD: &[&str] = &[
     "profile-private-size",
     "profile-ranges",
     "profile-runtime-dir-number",
+    "profile-scope",
     "profile-shell-relative",
     "profile-timeout-zero",
     "profile-two-brackets",

@@ -143,6 +143,9 @@ fn matches(pattern: &str, text: &str) -> bool {
                 None => digits(text),
             }
         }
+        "^[0-9]{1,10}[smhd]$" => text
+            .strip_suffix(['s', 'm', 'h', 'd'])
+            .is_some_and(|number| digits(number) && number.len() <= 10),
         "^@[^*?!/:]+$" => text
             .strip_prefix('@')
             .is_some_and(|name| !name.is_empty() && !name.contains(['*', '?', '!', '/', ':'])),

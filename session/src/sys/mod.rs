@@ -13,6 +13,7 @@ pub mod caps;
 pub mod fd;
 #[cfg(feature = "engine")]
 pub mod fsid;
+pub mod lock;
 #[cfg(feature = "engine")]
 pub mod log;
 pub mod mount;
@@ -31,6 +32,7 @@ pub mod start;
 pub mod terminal;
 #[cfg(feature = "engine")]
 pub mod tree;
+pub mod unix;
 #[cfg(feature = "engine")]
 pub mod users;
 

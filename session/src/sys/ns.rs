@@ -43,6 +43,21 @@ impl Kinds {
         (Self::TIME, c"/proc/self/ns/time_for_children"),
     ];
 
+    /// The kind whose link in /proc/PID/ns has this name; none for the user namespace.
+    #[must_use]
+    pub fn named(link: &str) -> Option<Self> {
+        Some(match link {
+            "mnt" => Self::MOUNT,
+            "cgroup" => Self::CGROUP,
+            "uts" => Self::UTS,
+            "ipc" => Self::IPC,
+            "pid" => Self::PID,
+            "net" => Self::NET,
+            "time" => Self::TIME,
+            _ => return None,
+        })
+    }
+
     /// The bits.
     #[must_use]
     pub fn bits(self) -> u32 {

@@ -455,3 +455,16 @@ pub fn reset_limits() {
         },
     );
 }
+
+/// Raises the limit of descriptors as far as it goes: a session's init has two a login.
+pub fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    );
+}

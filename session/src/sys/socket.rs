@@ -138,7 +138,7 @@ pub fn hang_up(socket: impl AsFd) -> Result<()> {
     rustix::net::shutdown(socket, Shutdown::Both)
 }
 
-fn timespec(duration: Duration) -> Timespec {
+pub(super) fn timespec(duration: Duration) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(duration.subsec_nanos()),

@@ -29,6 +29,16 @@ fn plant(session: &mut Session) {
         .ok();
 }
 
+/// A host on which no two logins share a session.
+fn each_login_its_own() -> Host {
+    Host::builder()
+        .confined()
+        .policy("[profile.standard]\nscope = 'session'\n")
+        .user("alice")
+        .user("bob")
+        .start()
+}
+
 /// The ways to see it: a name and a line that finds it.
 const LOOKS: [(&str, &str); 12] = [
     (
@@ -94,7 +104,9 @@ fn g1_g2_a_session_sees_nothing_of_another_of_the_same_user() {
         plant(&mut one);
         seen_by(&mut two)
     };
-    assert_eq!(look(&Host::confined()), Vec::<&str>::new());
+    assert_eq!(look(&each_login_its_own()), Vec::<&str>::new());
+    // Sharing is what the user's logins do otherwise.
+    assert_eq!(look(&Host::confined()).len(), LOOKS.len());
     assert_eq!(look(&Host::unconfined()).len(), LOOKS.len());
 }
 
@@ -149,7 +161,8 @@ fn g1_a_session_signals_no_process_of_another_of_the_same_user() {
         host.ssh("alice", "kill -9 -1").fails();
         host.run("pgrep -x sleep -u alice").success()
     };
-    assert!(alive(&Host::confined()));
+    assert!(alive(&each_login_its_own()));
+    assert!(!alive(&Host::confined()));
     assert!(!alive(&Host::unconfined()));
 }
 

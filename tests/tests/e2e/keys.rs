@@ -200,6 +200,57 @@ const CASES: &[Case] = &[
         "yes",
     ),
     case(
+        "profile.scope",
+        "[profile.standard]\nscope = 'session'",
+        "su alice -c 'echo $NSSHELL_SESSION; echo; sleep 3' > /srv/one & until grep -q ^$ /srv/one; do sleep 0.1; done; test $(su alice -c 'echo $NSSHELL_SESSION') = $(head -n 1 /srv/one) && echo shared || echo own",
+        "own",
+        "shared",
+    ),
+    case(
+        "profile.on_logout",
+        "[profile.standard]\non_logout = 'keep'\ngrace = 1",
+        "su alice -c 'touch /tmp/x; setsid -f sleep 100 >/dev/null 2>&1'; su alice -c 'ls /tmp'",
+        "x",
+        "",
+    ),
+    Case {
+        key: "profile.keep_for",
+        policy: "[profile.standard]\non_logout = 'keep'\nkeep_for = 1\ngrace = 0",
+        look: "su alice -c 'touch /tmp/x; setsid -f sleep 100 >/dev/null 2>&1'; sleep 4; su alice -c 'ls /tmp'",
+        with: "",
+        without: "x",
+        other: "[profile.standard]\non_logout = 'keep'\ngrace = 0",
+    },
+    case(
+        "profile.max_sessions",
+        "[profile.standard]\nmax_sessions = 1",
+        "su alice -c 'echo; sleep 3' > /srv/one & until grep -q ^$ /srv/one; do sleep 0.1; done; su alice -c 'echo in' 2>/dev/null || echo out",
+        "out",
+        "in",
+    ),
+    case(
+        "profile.max_lifetime",
+        "[profile.standard]\nmax_lifetime = '1s'\ngrace = 1",
+        "su alice -c 'sleep 4; echo in' 2>/dev/null; true",
+        "",
+        "in",
+    ),
+    case(
+        "profile.idle",
+        "[profile.standard]\nidle = 10\ngrace = 1",
+        "(sleep 1; echo 'sleep 23 && echo in'; sleep 27) | script -qc 'su - alice' /dev/null 2>/dev/null | grep -o '^in'; true",
+        "",
+        "in",
+    ),
+    Case {
+        key: "profile.on_policy_change",
+        policy: "[profile.standard]\non_policy_change = 'refuse'",
+        look: "su alice -c 'echo; sleep 3' > /srv/one & until grep -q ^$ /srv/one; do sleep 0.1; done; printf '\\ngrace = 1\\n' >> /etc/nsshell/nsshell.toml; su alice -c 'echo in' 2>/dev/null || echo out",
+        with: "out",
+        without: "in",
+        other: "[profile.standard]\nid_map = 'keep'",
+    },
+    case(
         "private.path",
         "[profile.standard]\nprivate = [{ path = '/srv' }]",
         "touch /srv/of-the-host; su alice -c 'ls /srv'",
@@ -270,7 +321,11 @@ fn with_a_key_a_login_is_another_one_than_without_it() {
                 .without_sshd()
                 .prepare("hostname testhost")
                 .start();
-            let got = host.run(case.look).text();
+            // An idle session shows itself after half a minute at the earliest.
+            let look = host
+                .cmd(case.look)
+                .limit(std::time::Duration::from_secs(60));
+            let got = look.output().text();
             if got != wanted {
                 faults.push(format!(
                     "{}: {policy:?} gives {got:?}, not {wanted:?}\n{}",

@@ -35,6 +35,7 @@ mod hostile;
 mod import;
 mod keys;
 mod layer;
+mod life;
 mod load;
 mod local;
 mod machine;

@@ -39,11 +39,11 @@ const HELPERS: [(&str, &[&str]); 9] = [
     // The answer to the other question.
     ("printf A >&3", &["session-init answered another question"]),
     (
-        "printf 'Cname\\000standard\\000131072\\000' >&3",
+        "printf 'Cname\\000standard\\000131072\\0001000\\000\\0000\\000' >&3",
         &["do not fit together: a session without its descriptors"],
     ),
     (
-        "printf 'Cname\\000standard\\0001\\000' >&3",
+        "printf 'Cname\\000standard\\0001\\0001000\\000\\0000\\000' >&3",
         &["do not fit together: unknown kind of namespace"],
     ),
 ];
@@ -88,17 +88,19 @@ const IN_SESSION: [Fault; 7] = [
     Fault {
         cause: "mount -t tmpfs -o nr_inodes=2,mode=700 full /run/nsshell
             mkdir -m 700 /run/nsshell/sessions",
-        reason: &["/run/nsshell/sessions: No space left on device; free space on /run"],
+        reason: &[
+            "cannot make the directory /run/nsshell/users: No space left on device; free space on /run",
+        ],
         mend: "umount /run/nsshell",
     },
     Fault {
         cause: "mount -t tmpfs -o nr_inodes=1,mode=700 full /run/nsshell",
-        reason: &["cannot make the directory /run/nsshell/sessions: No space left on device"],
+        reason: &["cannot make the directory /run/nsshell/users: No space left on device"],
         mend: "umount /run/nsshell",
     },
     Fault {
         cause: "mount -t tmpfs -o ro,mode=700 full /run/nsshell",
-        reason: &["cannot make the directory /run/nsshell/sessions: Read-only file system"],
+        reason: &["cannot make the directory /run/nsshell/users: Read-only file system"],
         mend: "umount /run/nsshell",
     },
     Fault {

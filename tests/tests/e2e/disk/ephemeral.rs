@@ -6,8 +6,11 @@ use super::{DISK, Disk, wait_for_empty};
 
 const STORE: &str = "/srv/disk/ephemeral";
 
+/// Each login is on its own.
+const SESSION: &str = "[profile.standard]\nscope = \"session\"\n";
+
 fn policy(home: &str) -> String {
-    format!("[profile.standard]\nhome = {{ kind = \"ephemeral\", {home} }}\nprivate = [\"/tmp\"]")
+    format!("{SESSION}home = {{ kind = \"ephemeral\", {home} }}\nprivate = [\"/tmp\"]")
 }
 
 /// On disk, over the real home.
@@ -16,7 +19,8 @@ fn on_disk() -> String {
 }
 
 /// In memory, over the real home.
-const IN_MEMORY: &str = "[profile.standard]\nhome = \"ephemeral\"\nprivate = [\"/tmp\"]";
+const IN_MEMORY: &str =
+    "[profile.standard]\nscope = \"session\"\nhome = \"ephemeral\"\nprivate = [\"/tmp\"]";
 
 fn write_old(host: &Host) {
     let line = "cd /home/alice; echo old > old; mkdir d; echo in > d/in; ln -s old link";

@@ -6,11 +6,13 @@ use super::wait_for_empty;
 
 const STORE: &str = "/var/lib/nsshell/tmp";
 
-/// alice and bob, with this entry as the only private directory.
+/// alice and bob, with this entry as the only private directory, and each login on its own.
 fn host(entry: &str) -> Host {
     Host::builder()
         .confined()
-        .policy(&format!("[profile.standard]\nprivate = [{entry}]"))
+        .policy(&format!(
+            "[profile.standard]\nscope = \"session\"\nprivate = [{entry}]"
+        ))
         .user("alice")
         .user("bob")
         .start()

@@ -68,7 +68,8 @@ fn what_a_killed_session_leaves_is_told_and_removed_by_gc() {
     let swept = host.run("nsctl gc").ok();
     let want = format!(
         "removed the record of session {dead} of bob, whose init was killed\n\
-         removed the copy of session {dead} that uid 1001 had"
+         removed the copy of session {dead} that uid 1001 had\n\
+         removed the door of session {dead} of uid 1001, whose init was killed"
     );
     assert_eq!(swept, want);
     // What lives was left alone.

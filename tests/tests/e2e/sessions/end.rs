@@ -59,6 +59,25 @@ fn a_session_ends_in_good_order_and_others_go_on() {
 }
 
 #[test]
+fn the_logins_that_share_a_session_are_counted_and_end_with_it() {
+    root_or_skip!();
+    let host = Host::confined();
+    let logins = [host.session("alice"), host.session("alice")];
+    let all = listed(&host);
+    assert_eq!((all.len(), all[0].logins), (1, Some(2)));
+    let name = &all[0].session;
+    let shown = host.run(&format!("nsctl show --json {name} | jq .logins"));
+    assert_eq!(shown.ok(), "2");
+    // A door that somebody only asks at stays as it is.
+    let said = host.run(&format!("nsctl end {name}")).ok();
+    assert!(said.ends_with("; it had 2 logins"), "{said}");
+    for login in logins {
+        assert!(!login.wait().success());
+    }
+    assert!(listed(&host).is_empty());
+}
+
+#[test]
 fn a_process_that_ignores_sigterm_has_the_grace_and_no_more() {
     root_or_skip!();
     let host = with_policy("[profile.standard]\ngrace = 2\n");
@@ -89,7 +108,10 @@ fn now_kills_at_once_and_leaves_no_record() {
     assert!(began.elapsed() < Duration::from_secs(10));
     assert_eq!(
         said,
-        format!("session {alice} of alice was killed\nsession {bob} of bob was killed")
+        format!(
+            "session {alice} of alice was killed; it had 1 login\n\
+             session {bob} of bob was killed; it had 1 login"
+        )
     );
     assert!(!is_left(&host) && listed(&host).is_empty());
     host.run("rm -f /home/alice/stubborn").ok();

@@ -125,7 +125,7 @@ fn from_within_a_user_sees_shows_and_ends_the_session_that_they_are_in() {
     root_or_skip!();
     let host = Host::confined();
     let mut alice = login_with_sleep(&host, "alice");
-    let _bob = host.session("bob");
+    let mut bob = host.session("bob");
     let name = name_of(&host, "alice");
     assert_eq!(alice.ask("/usr/sbin/nsctl ls --names").ok().trim(), name);
     let json = alice.ask("/usr/sbin/nsctl ls --json").ok();
@@ -144,14 +144,17 @@ fn from_within_a_user_sees_shows_and_ends_the_session_that_they_are_in() {
     assert_eq!(host.run(&host_layer).ok(), name);
     let mut screen = host.ssh_pty("alice", "");
     screen.prompt();
-    let names = screen.ask("/usr/sbin/nsctl ls --names");
-    screen.line(&format!("/usr/sbin/nsctl end {names}"));
+    // Both logins share it, and end with it; bob's goes on.
+    assert_eq!(screen.ask("/usr/sbin/nsctl ls --names"), name);
+    screen.line(&format!("/usr/sbin/nsctl end {name}"));
     screen.expect(&format!(
-        "ending session {names} of alice, this process with it"
+        "ending session {name} of alice, this process with it"
     ));
     let _ = screen.wait();
+    let _ = alice.wait();
     wait_for("the end", || {
-        listed(&host).iter().all(|one| one.session != names)
+        listed(&host).iter().all(|one| one.session != name)
     });
-    alice.ask("pgrep -x sleep").ok();
+    bob.ask("true").ok();
+    assert!(listed(&host).iter().any(|one| one.user == "bob"));
 }

@@ -1,0 +1,395 @@
+//! How a login shares a session that is there, and how a session ends while logins arrive.
+//!
+//! # Who takes part
+//! - the **helper** (session-init, one a login, root): [`seek`], which calls `lock`, `scan`,
+//!   `verify`, `connect` and `ask`; or it makes a session, and `publish`es it;
+//! - **init** (one a session, root, one thread): `accept`, `hear`, `leave`, `decide`, `close`;
+//! - the **module** (in the application, root): `enter`, `leave`.
+//!
+//! # Objects
+//! - the *lock*: flock(2) on the directory of the user's doors. Gone with its holder.
+//! - the *record* of a session, which init holds locked while it lives.
+//! - the *door*: a socket in the directory of the user's doors that init itself listens on.
+//! - a *lease*: one connection for each login; at one end init, at the other the module. Beside
+//!   it init holds a pidfd of the application. There is no number of logins anywhere: a login
+//!   is in the session exactly while init's end of its lease is open and its application alive.
+//!
+//! # The protocol
+//! 1. `lock`: the helper waits for the user's lock, at most for the plan's `timeout`.
+//! 2. `scan`: it reads the names of the doors. A name without a live record is swept away.
+//!    Records of another profile or scope are passed by.
+//! 3. `verify`: the record names a process. Its pidfd is opened, and then start time and
+//!    namespaces of that number are compared with the record; if the pidfd still means a live
+//!    process afterwards, it was that process all the time.
+//! 4. `connect` to the door. There is nothing to connect to: the session is ending, and is
+//!    passed by. Who listens there is asked of the kernel (SO_PEERCRED): it has to be the
+//!    process of the record, and root.
+//! 5. `ask`: the helper sends "join" with the application's pidfd. **Only init's answer decides**:
+//!    - joined: from now on this connection is the lease, and goes to the module;
+//!    - ending, or the connection ends without an answer: the session is passed by;
+//!    - full: the login is refused.
+//! 6. If every session was passed by, the helper makes one while it holds the lock: init opens
+//!    its door, and only then is the session `publish`ed. The lock goes with the helper.
+//! 7. init has one thread, so between two of its steps nothing happens to its leases:
+//!    - `accept` and `hear`: a connection of root's that says "join" becomes a lease, and is
+//!      answered after that; one that only asks for their number (`logins`, of nsctl) is told
+//!      it and dropped;
+//!    - `leave`: a lease whose other end is closed, or whose application is dead, is dropped;
+//!    - `decide`: without a lease (and without processes, if it is to be kept), at a limit or a
+//!      signal it decides to end. This is final.
+//!    - `close` comes next and before anything else: the door's name is removed, the door is
+//!      shut, and every connection that was not answered is dropped. Each lease that is left is
+//!      told so. Only then are processes ended.
+//! 8. `enter`: the module enters the namespaces and *then* looks at its lease. If init has said
+//!    meanwhile that the session ends, or is dead, the module goes back and refuses the login.
+//!
+//! # What follows
+//! A login that init has answered holds a lease, so the session does not end for want of one.
+//! A login that comes too late finds no door, or no answer, and makes a session of its own,
+//! while the old one, which takes nobody any more, is ended beside it. Two sessions that both
+//! take logins cannot be: making one needs the lock, and that no other takes logins. Whoever
+//! dies at whatever point lets go of the lock, the record and the leases that it held: these
+//! are the kernel's. `tests/join_model.rs` walks through all interleavings of this.
+//!
+//! # What a user can do about it
+//! Nothing: the directories are root's with mode 0700 and covered inside of a session, and of
+//! what a user can make (processes with init's name, sockets, files, namespaces, an
+//! environment) nothing is looked at.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use nsshell_config::{Mode, Mount, OnPolicyChange, Plan, Scope, SessionPlan};
+
+use crate::error::Error;
+use crate::record::{self, Record};
+use crate::sys::{Errno, pidfd, socket, unix};
+use crate::{PLAN, door, processes, trail};
+
+/// The version of what is said through a door.
+const VERSION: &[u8] = b"1";
+
+/// How many logins a session has, asked by `nsctl` through its door. No login, so that the
+/// connection never becomes a lease, and nothing of the protocol hangs on the answer.
+pub(crate) const HOW_MANY: &[u8] = b"N1";
+
+/// What a login asks of init.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// rather end, if nobody is in the session
+    pub(crate) replace: bool,
+    /// most logins that may be in it with this one
+    pub(crate) most: Option<u32>,
+    /// service, terminal and remote host, for the audit trail
+    pub(crate) login: [Vec<u8>; 3],
+}
+
+/// What init answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// the connection is a lease
+    Joined,
+    /// the session is ending
+    Ending,
+    /// as many logins as there may be are in it
+    Full,
+}
+
+impl Asked {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let kind = if self.replace { b'R' } else { b'J' };
+        let most = self.most.map(|most| most.to_string()).unwrap_or_default();
+        let [service, tty, rhost] = &self.login;
+        crate::protocol::message(kind, &[VERSION, most.as_bytes(), service, tty, rhost])
+    }
+
+    pub(crate) fn decode(message: &[u8]) -> Option<Self> {
+        let (kind, fields) = crate::protocol::fields(message).ok()?;
+        let [VERSION, most, service, tty, rhost] = fields[..] else {
+            return None;
+        };
+        let most = match most {
+            b"" => None,
+            digits => Some(std::str::from_utf8(digits).ok()?.parse().ok()?),
+        };
+        Some(Self {
+            replace: match kind {
+                b'J' => false,
+                b'R' => true,
+                _ => return None,
+            },
+            most,
+            login: [service, tty, rhost].map(<[u8]>::to_vec),
+        })
+    }
+}
+
+impl Answer {
+    pub(crate) fn encode(self) -> &'static [u8] {
+        match self {
+            Self::Joined => b"=",
+            Self::Ending => b"!",
+            Self::Full => b"F",
+        }
+    }
+
+    fn decode(message: &[u8]) -> Option<Self> {
+        [Self::Joined, Self::Ending, Self::Full]
+            .into_iter()
+            .find(|answer| answer.encode() == message)
+    }
+}
+
+/// What came of looking for a session.
+pub(crate) enum Sought {
+    /// one that is shared now
+    Joined(Box<Joined>),
+    /// there is none: one has to be made, with the lock held until it is published
+    Make(Making),
+}
+
+/// A session that the login shares.
+pub(crate) struct Joined {
+    pub(crate) record: Record,
+    /// of its init
+    pub(crate) pidfd: OwnedFd,
+    pub(crate) lease: OwnedFd,
+    /// whether today's policy plans it as it is
+    pub(crate) as_planned: bool,
+}
+
+/// What making a session needs to know.
+#[derive(Default)]
+pub(crate) struct Making {
+    /// the user's lock, if one is needed
+    pub(crate) turn: Option<door::Turn>,
+    /// a session of another policy that was ended for it
+    pub(crate) replaced: Option<String>,
+}
+
+/// Whether the session of this plan has a door. A session within a session, where the place
+/// of ours is the outer one's, is its own, and so is one that is only observed.
+pub(crate) fn has_door(plan: &Plan) -> bool {
+    plan.mode == Mode::Enforce && !std::path::Path::new(PLAN).exists()
+}
+
+/// Looks for a session that the login may share, and waits for its turn to make one. `name`:
+/// what one would be called that is made by this plan.
+///
+/// # Errors
+/// The login is one too many, or not to share the session that there is; the user's lock or
+/// the session's init keeps it waiting beyond the deadline; /run is not as it should be.
+pub(crate) fn seek(
+    plan: &Plan,
+    session: &SessionPlan,
+    name: &str,
+    holder: &OwnedFd,
+    deadline: Instant,
+) -> Result<Sought, Error> {
+    let life = &session.life;
+    let alone = life.scope == Scope::Session && life.max_sessions.is_none();
+    if alone || !has_door(plan) {
+        return Ok(Sought::Make(Making::default()));
+    }
+    let uid = plan.account.uid;
+    let turn = door::lock(uid, deadline, session.timeout)?;
+    let planned = fingerprint(plan, name);
+    let (mut replaced, mut others) = (None, 0);
+    for record in scan(&turn, plan)? {
+        if life.scope == Scope::Session || record.scope == Scope::Session {
+            others += u32::from(record.scope == Scope::Session);
+            continue;
+        }
+        let Some(pidfd) = verify(&record)? else {
+            continue;
+        };
+        let Some(connection) = connect(&record)? else {
+            continue;
+        };
+        let as_planned = record.planned == planned;
+        if !as_planned && life.on_policy_change == OnPolicyChange::Refuse {
+            return Err(other_policy(&record));
+        }
+        let asked = Asked {
+            replace: !as_planned && life.on_policy_change == OnPolicyChange::Replace,
+            most: life.max_sessions,
+            login: trail::login_of(plan),
+        };
+        match ask(&connection, &asked, holder, deadline, session.timeout)? {
+            Answer::Joined => {
+                return Ok(Sought::Joined(Box::new(Joined {
+                    record,
+                    pidfd,
+                    lease: connection,
+                    as_planned,
+                })));
+            }
+            Answer::Ending if asked.replace => replaced = Some(record.session),
+            Answer::Ending => {}
+            Answer::Full => return Err(too_many(plan, life.max_sessions)),
+        }
+    }
+    if life.scope == Scope::Session && life.max_sessions.is_some_and(|most| others >= most) {
+        turn.tidy();
+        return Err(too_many(plan, life.max_sessions));
+    }
+    Ok(Sought::Make(Making {
+        turn: Some(turn),
+        replaced,
+    }))
+}
+
+/// The live sessions of the user under the plan's profile.
+fn scan(turn: &door::Turn, plan: &Plan) -> Result<Vec<Record>, Error> {
+    let mut records = Vec::new();
+    for session in turn.sessions()? {
+        match record::find(&session, plan.account.uid)? {
+            // Its init was killed, or it is being made by a login that is alone, without lock.
+            None if door::is_dead(plan.account.uid, &session) => turn.sweep(&session),
+            None => {}
+            Some(record) => {
+                let same = record.uid == plan.account.uid && record.profile == plan.profile;
+                if same && record.session == session {
+                    records.push(record);
+                }
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// The pidfd of the record's init, if the process of that number is the one that the record
+/// was written for; none if it is dead or another one.
+fn verify(record: &Record) -> Result<Option<OwnedFd>, Error> {
+    let cannot = |errno| {
+        let doing = format!("cannot look at the init of session {}", record.session);
+        Error::system(doing, errno)
+    };
+    let init = match pidfd::open(record.pid) {
+        Err(Errno::SRCH | Errno::INVAL) => return Ok(None),
+        other => other.map_err(cannot)?,
+    };
+    let (start, namespaces) = match processes::identity(record.pid) {
+        Err(Errno::NOENT | Errno::SRCH) => return Ok(None),
+        other => other.map_err(cannot)?,
+    };
+    let same = start == record.start && namespaces == record.namespaces;
+    // Alive still, so the number was its own all the time.
+    let alive = !socket::readable(&init, Some(Instant::now())).map_err(cannot)?;
+    Ok((same && alive && !record.namespaces.is_empty()).then_some(init))
+}
+
+/// A connection to the record's init; none if its door is shut, or somebody else's.
+fn connect(record: &Record) -> Result<Option<OwnedFd>, Error> {
+    let cannot = |errno| {
+        let doing = format!("cannot reach the init of session {}", record.session);
+        Error::system(doing, errno)
+    };
+    let connection = match unix::connect(&door::path(record.uid, &record.session)) {
+        Err(Errno::NOENT | Errno::CONNREFUSED) => return Ok(None),
+        other => other.map_err(cannot)?,
+    };
+    let peer = unix::peer(&connection).map_err(cannot)?;
+    Ok((peer.pid == record.pid && peer.uid == 0).then_some(connection))
+}
+
+/// Asks init, and waits for its answer. An end without one means that the session is ending.
+fn ask(
+    connection: &OwnedFd,
+    asked: &Asked,
+    holder: &OwnedFd,
+    deadline: Instant,
+    limit: u32,
+) -> Result<Answer, Error> {
+    if socket::send(connection, &asked.encode(), &[holder.as_fd()]).is_err() {
+        return Ok(Answer::Ending);
+    }
+    match socket::receive(connection, deadline) {
+        Err(Errno::TIMEDOUT) => Err(Error::TooSlow {
+            what: "asking the session's init".to_owned(),
+            limit: limit.into(),
+        }),
+        Err(Errno::CONNRESET) => Ok(Answer::Ending),
+        Err(errno) => Err(Error::system("cannot hear the session's init", errno)),
+        Ok((answer, _)) if answer.is_empty() => Ok(Answer::Ending),
+        Ok((answer, _)) => Answer::decode(&answer).ok_or(Error::Protocol(
+            "the session's init answers another question",
+        )),
+    }
+}
+
+/// How many logins share a session, as its init counts them; none if it does not tell until the
+/// deadline, or has no door.
+pub(crate) fn logins(record: &Record, deadline: Instant) -> Option<usize> {
+    let connection = connect(record).ok()??;
+    socket::send(&connection, HOW_MANY, &[]).ok()?;
+    let (answer, _) = socket::receive(&connection, deadline).ok()?;
+    std::str::from_utf8(&answer).ok()?.parse().ok()
+}
+
+fn too_many(plan: &Plan, most: Option<u32>) -> Error {
+    Error::Refused(format!(
+        "{} has as many logins as max_sessions = {} allows in profile \"{}\"; end one of them, or \
+         raise it",
+        plan.account.name,
+        most.unwrap_or_default(),
+        plan.profile
+    ))
+}
+
+fn other_policy(record: &Record) -> Error {
+    Error::Refused(format!(
+        "session {0} of {1} was made under another policy, and on_policy_change = \"refuse\"; end \
+         it with `nsctl end {0}`",
+        record.session, record.user
+    ))
+}
+
+/// Changes with everything that another login of the same user under the same policy would
+/// have alike. Not for keeping: another build may come to another one.
+pub(crate) fn fingerprint(plan: &Plan, name: &str) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut session = plan.session.clone();
+    if let Some(session) = &mut session {
+        // What a login does about a change is no change of the session.
+        session.life.on_policy_change = OnPolicyChange::default();
+        for mount in &mut session.mounts {
+            if let Mount::Dev { tty } = mount {
+                *tty = None;
+            }
+        }
+    }
+    let account = &plan.account;
+    let text = serde_json::to_vec(&(
+        (&account.name, account.uid, account.gid, &account.home),
+        (&plan.profile, &plan.shell, &plan.command, &session),
+    ));
+    let mut hasher = DefaultHasher::new();
+    // {session} in a path is another one each time.
+    let text = String::from_utf8(text.unwrap_or_default()).unwrap_or_default();
+    text.replace(name, "{session}").hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_login_asks_comes_back_as_it_was_sent() {
+        for (replace, most) in [(false, None), (true, Some(3))] {
+            let asked = Asked {
+                replace,
+                most,
+                login: [b"sshd".to_vec(), Vec::new(), b"\xff\n".to_vec()],
+            };
+            let message = asked.encode();
+            assert_eq!(Asked::decode(&message), Some(asked));
+            for length in 0..message.len() {
+                assert_eq!(Asked::decode(&message[..length]), None, "cut at {length}");
+            }
+        }
+        assert_eq!(Asked::decode(b"J9\0\0\0\0\0"), None);
+        assert_eq!(Asked::decode(b"X1\0\0\0\0\0"), None);
+    }
+}

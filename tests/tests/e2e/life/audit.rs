@@ -1,0 +1,166 @@
+//! The audit trail: who did what when.
+
+use nsshell_tests::{Host, root_or_skip, wait_for};
+
+use super::{builder, name, with};
+
+/// The lines of the log with an event of the audit trail.
+fn events(host: &Host) -> Vec<String> {
+    let log = host.log();
+    let lines = log.lines().filter(|line| line.contains("event"));
+    lines.map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn one(lines: &[String], words: &[&str]) -> String {
+    let found: Vec<_> = lines
+        .iter()
+        .filter(|line| words.iter().all(|word| line.contains(word)))
+        .collect();
+    assert_eq!(found.len(), 1, "{words:?}: {lines:#?}");
+    found[0].clone()
+}
+
+#[test]
+fn each_event_of_a_session_is_one_line_with_who_whence_and_why() {
+    root_or_skip!();
+    let host = with("max_sessions = 2");
+    let mut first = host.session("alice");
+    let session = name(&mut first);
+    let second = host.session("alice");
+    host.run("su alice -c true").fails();
+    second.end().ok();
+    wait_for("the second to have left", || {
+        host.log().contains("event=leave")
+    });
+    first.end().ok();
+    host.wait_for_log("event=end");
+    let lines = events(&host);
+    let who = format!("session={session} user=alice uid=1000 service=sshd");
+    let open = one(&lines, &["event=open", &who]);
+    for word in [
+        &format!("session {session} opened for alice, profile standard"),
+        "rhost=127.0.0.1",
+        "tty=ssh",
+        "profile=standard",
+        "rule=\"built-in policy:",
+        " init=",
+        " ns_mnt=",
+        " ns_pid=",
+    ] {
+        assert!(open.contains(word), "{word}: {open}");
+    }
+    assert!(!open.contains("ns_net="), "not its own: {open}");
+    one(
+        &lines,
+        &["event=join", &who, "policy=same", "joined by alice"],
+    );
+    one(
+        &lines,
+        &[
+            "event=refuse",
+            "user=alice",
+            "service=su",
+            "reason=\"alice has as many",
+        ],
+    );
+    let leaves = lines.iter().filter(|line| line.contains("event=leave"));
+    assert_eq!(leaves.clone().count(), 2);
+    assert!(
+        leaves
+            .clone()
+            .all(|line| line.contains("duration=") && line.contains("reason=logout"))
+    );
+    let end = one(
+        &lines,
+        &["event=end", &who, "reason=logout", "duration=", "logins=0"],
+    );
+    assert!(end.contains("nsshell-init["), "{end}");
+    assert_eq!(lines.len(), 6, "{lines:#?}");
+}
+
+#[test]
+fn the_end_of_a_killed_application_and_of_a_signal_is_told_by_init() {
+    root_or_skip!();
+    let host = Host::confined();
+    let mut session = host.session("alice");
+    let first = name(&mut session);
+    host.run("pkill -KILL -f '^sshd: alice [[]priv[]]'").ok();
+    let _ = session.wait();
+    host.wait_for_log(&format!("session {first} of alice ends, killed"));
+    one(&events(&host), &["event=leave", "reason=killed", &first]);
+    let mut session = host.session("alice");
+    let second = name(&mut session);
+    host.run("pkill -TERM -x nsshell-init").ok();
+    let _ = session.wait();
+    host.wait_for_log(&format!("session {second} of alice ends, asked"));
+}
+
+/// A log that nobody reads, in the place of the host's.
+const DEAF: &str = "import os, socket, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind('/dev/log.new')
+os.chmod('/dev/log.new', 0o666)
+os.rename('/dev/log', '/dev/log.old')
+os.rename('/dev/log.new', '/dev/log')
+print('deaf', flush=True)
+time.sleep(1000)
+";
+
+/// Fills it to the brim.
+const FILL: &str = "import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.setblocking(False)
+s.connect('/dev/log')
+try:
+    while True: s.send(b'x')
+except BlockingIOError: print('full')
+";
+
+#[test]
+fn a_log_that_starts_anew_gets_the_trail_and_one_that_hangs_holds_up_no_end() {
+    root_or_skip!();
+    let host = builder("")
+        .file("/root/deaf.py", 0o644, DEAF)
+        .file("/root/fill.py", 0o644, FILL)
+        .start();
+    for full in [false, true] {
+        let mut daemon = host.cmd("exec /usr/bin/python3 /root/deaf.py").spawn();
+        daemon.expect("deaf");
+        let mut session = host.session("alice");
+        let session_name = name(&mut session);
+        let ready = host.run("test -S /dev/log.old").success();
+        assert!(ready);
+        if full {
+            assert_eq!(host.run("/usr/bin/python3 /root/fill.py").ok(), "full");
+            // Not by a logout: sshd would wait for its log.
+            host.run("pkill -KILL -f '^sshd: alice'").ok();
+            let _ = session.wait();
+            super::wait_for_no_traces(&host);
+        }
+        daemon.kill();
+        host.run("pkill -f '[d]eaf.py'; mv /dev/log.old /dev/log")
+            .ok();
+        if !full {
+            host.run("pkill -KILL -f '^sshd: alice'").ok();
+            host.wait_for_log(&format!("session {session_name} of alice ends, killed"));
+        }
+    }
+}
+
+#[test]
+fn with_json_every_line_is_an_object_whatever_a_client_says() {
+    root_or_skip!();
+    let host = builder("")
+        .prepare("sed -i 's/pam_nsshell.so/& json/' /etc/pam.d/*")
+        .start();
+    host.ssh("alice", "true").ok();
+    host.wait_for_log("\"event\":\"end\"");
+    for line in events(&host) {
+        let at = line.find('{').unwrap();
+        let event: serde_json::Value = serde_json::from_str(&line[at..]).unwrap();
+        assert_eq!(event["user"], "alice", "{line}");
+        assert_eq!(event["uid"], 1000, "{line}");
+    }
+    assert_eq!(events(&host).len(), 3);
+}
