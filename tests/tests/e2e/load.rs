@@ -7,10 +7,17 @@ use nsshell_tests::{Host, Running, root_or_skip, wait_for};
 
 use crate::attempt::with_application;
 
+/// Logins of users whose sessions are their own, one each …
 const SESSIONS: usize = 1000;
+/// … and of users whose logins share one.
+const SHARING: usize = 200;
 /// Logins that are under way at the same time.
 const AT_ONCE: usize = 50;
 const USERS: usize = 20;
+
+/// user0 to user9 have the profile "apart", the other ten share.
+const POLICY: &str = "[[rule]]\nusers = ['user?']\nprofile = 'apart'\n\
+    [profile.apart]\nscope = 'session'\n[profile.standard]\nscope = 'user'\n";
 
 /// Twenty users, half of them with sessions that all of their logins share.
 fn host() -> Host {
@@ -22,8 +29,6 @@ fn host() -> Host {
         .start()
 }
 
-const POLICY: &str = "";
-
 /// Opens every session and keeps them all open until the value's input is closed.
 ///
 /// Each application waits for the end of a FIFO that only the shell in this value has open for
@@ -32,7 +37,7 @@ fn open_all(host: &Host) -> Running {
     let line = format!(
         "mkfifo /run/hold; mkdir /run/held; exec 9<>/run/hold
         seq 0 {last} | xargs -P {AT_ONCE} -I@ sh -c '
-            user=user$((@ % {USERS}))
+            if [ @ -lt {SESSIONS} ]; then user=user$((@ % 10)); else user=user$((10 + @ % 10)); fi
             pamapp --pause pamapp $user true < /run/hold > /run/held/@ 2>&1 9>&- &
             for try in $(seq 6000); do grep -q opened /run/held/@ && exit 0
                 kill -0 $! 2>/dev/null || break; sleep 0.01; done; exit 1'
@@ -41,7 +46,7 @@ fn open_all(host: &Host) -> Running {
         exec 9>&-
         while pgrep -x pamapp >/dev/null; do sleep 0.05; done
         echo over",
-        last = SESSIONS - 1,
+        last = SESSIONS + SHARING - 1,
     );
     let mut running = host.cmd(&line).spawn();
     // The harness's own limit is for one login; here are a thousand.
@@ -89,6 +94,7 @@ fn g5_a_thousand_sessions_at_once_open_as_fast_as_one_and_leave_nothing() {
         numbers[0],
     );
     assert!(numbers[0] < 400, "{seen}");
+    assert_eq!(numbers[1], SESSIONS + USERS / 2, "{seen}");
     assert!(
         among < alone * 2.0,
         "{among} ms among many, {alone} ms alone"
