@@ -117,7 +117,11 @@ fn one_connection_carries_many_sessions(host: &Host) {
 #[test]
 fn sessions_over_one_connection_share_their_namespaces() {
     root_or_skip!();
-    let host = Host::confined();
+    let host = Host::builder()
+        .confined()
+        .policy("[profile.standard]\nscope = \"session\"\n")
+        .user("alice")
+        .start();
     host.run("ssh -M -S /root/mux -f -N alice@127.0.0.1 >/dev/null 2>&1")
         .ok();
     let over = |line: &str| {
