@@ -181,7 +181,7 @@ fn g5_stopping_all_users_as_a_shutdown_does_ends_all_sessions_and_their_records(
         gone(&host, user);
     }
     wait_for("the end of the records", || {
-        host.run("nsctl ls").ok();
+        host.run("nsctl gc").ok();
         records(&host).is_empty()
     });
     assert_eq!(host.ssh("alice", "echo again").ok(), "again");
