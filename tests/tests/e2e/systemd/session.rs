@@ -100,7 +100,7 @@ fn g5_loginctl_ends_a_session_with_all_that_is_in_it_and_its_record() {
         let _ = alice.wait();
         wait_for(order, || !host.run("pgrep -u alice").success());
         wait_for("the end of the record", || {
-            host.run("nsctl ls").ok();
+            host.run("nsctl gc").ok();
             records(&host) == others
         });
         bob.end().ok();
@@ -181,7 +181,7 @@ fn g5_stopping_all_users_as_a_shutdown_does_ends_all_sessions_and_their_records(
         gone(&host, user);
     }
     wait_for("the end of the records", || {
-        host.run("nsctl ls").ok();
+        host.run("nsctl gc").ok();
         records(&host).is_empty()
     });
     assert_eq!(host.ssh("alice", "echo again").ok(), "again");
