@@ -12,6 +12,9 @@ pub struct Census {
 /// Prints a line for each thing, but the processes of its own process group: the count must not
 /// count itself.
 ///
+/// The machine's cgroups are in sight: those of other test hosts, which run at the same time, are
+/// passed by.
+///
 /// A namespace is alive while a process is in it, has a descriptor of it or a bind mount of its
 /// nsfs file; the kernel has no list of them all.
 const COUNT: &str = r#"
@@ -26,7 +29,7 @@ for pid in $(ps -e -o pid=,pgid= | awk -v me="$me" '$2 != me { print $1 }'); do
 done
 lsns --noheadings --output TYPE,NS | sed 's/ *\([a-z]*\) *\([0-9]*\)/namespace \1:[\2]/'
 sed 's/^\([^ ]*\) [^ ]* [^ ]* \([^ ]*\) \([^ ]*\) .*/mount \1 \2 on \3/' /proc/1/mountinfo
-find /run/nsshell /sys/fs/cgroup -mindepth 1 \( -type d -printf 'directory %p\n' -o -printf 'file %p\n' \) 2>/dev/null | grep -v -e '^file /sys' -e '^directory /run/nsshell/sessions$' -e '^directory /run/nsshell/users$'
+find /run/nsshell /sys/fs/cgroup -mindepth 1 -name 'nsshell-testhost-*' -prune -o \( -type d -printf 'directory %p\n' -o -printf 'file %p\n' \) 2>/dev/null | grep -v -e '^file /sys' -e '^directory /run/nsshell/sessions$' -e '^directory /run/nsshell/users$'
 find /tmp /var/tmp /dev/shm /dev/mqueue -mindepth 1 -printf 'file %p\n'
 ipcs -a | awk '/^0x/ { print "ipc " $0 }'
 "#;
