@@ -7,13 +7,13 @@ use rustix::fs::FlockOperation;
 
 use super::{Errno, Result, last_errno};
 
-/// How often a wait is interrupted to look at the clock, in microseconds. It costs nothing
+/// How often a wait is interrupted to look at the clock, in nanoseconds. It costs nothing
 /// else: whoever waits is woken by the kernel the moment that the lock is free, in the order
 /// in which they came.
-const LOOK: libc::suseconds_t = 50_000;
+const LOOK: libc::c_long = 50_000_000;
 
 /// Waits until the caller alone holds the lock on an open file, or until the deadline: whether
-/// it has it. Uses the process's one interval timer and SIGALRM, which must not be blocked.
+/// it has it. Uses SIGALRM, which this thread must not block.
 ///
 /// # Errors
 /// ENOLCK; EBADF.
@@ -38,9 +38,10 @@ pub fn try_exclusive(file: impl AsFd) -> bool {
     rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
-/// While it lives, SIGALRM comes again and again and interrupts what blocks. Again and again:
-/// a single one could come just before the call that it is meant for.
-struct Ticks;
+/// While it lives, SIGALRM comes to this thread again and again and interrupts what blocks.
+/// Again and again: a single one could come just before the call that it is meant for. To this
+/// thread: any other that took it would leave this one waiting.
+struct Ticks(libc::timer_t);
 
 impl Ticks {
     fn start() -> Result<Ticks> {
@@ -52,34 +53,41 @@ impl Ticks {
         if unsafe { libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut()) } != 0 {
             return Err(last_errno());
         }
-        every(LOOK)?;
-        Ok(Ticks)
+        // SAFETY: as above.
+        let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
+        event.sigev_notify = libc::SIGEV_THREAD_ID;
+        event.sigev_signo = libc::SIGALRM;
+        event.sigev_notify_thread_id = rustix::thread::gettid().as_raw_nonzero().get();
+        let mut timer: libc::timer_t = std::ptr::null_mut();
+        // SAFETY: both outlive the call, which fills in `timer` if it succeeds.
+        let made =
+            unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer) };
+        if made != 0 {
+            return Err(last_errno());
+        }
+        let ticks = Ticks(timer);
+        let time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: LOOK,
+        };
+        let again = libc::itimerspec {
+            it_interval: time,
+            it_value: time,
+        };
+        // SAFETY: the timer is ours; `again` outlives the call, and the old value is not asked for.
+        if unsafe { libc::timer_settime(timer, 0, &raw const again, std::ptr::null_mut()) } != 0 {
+            return Err(last_errno());
+        }
+        Ok(ticks)
     }
 }
 
 impl Drop for Ticks {
     fn drop(&mut self) {
-        let _ = every(0);
+        // SAFETY: made by `start`, and deleted here only. One that is pending still comes before
+        // this call returns, to the handler.
+        unsafe { libc::timer_delete(self.0) };
         super::signal::default(libc::SIGALRM);
-    }
-}
-
-fn every(microseconds: libc::suseconds_t) -> Result<()> {
-    let time = libc::timeval {
-        tv_sec: 0,
-        tv_usec: microseconds,
-    };
-    let timer = libc::itimerval {
-        it_interval: time,
-        it_value: time,
-    };
-    // SAFETY: `timer` outlives the call; the old value is not asked for.
-    let failed =
-        unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
-    if failed == 0 {
-        Ok(())
-    } else {
-        Err(last_errno())
     }
 }
 
