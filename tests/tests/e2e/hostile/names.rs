@@ -159,3 +159,17 @@ fn a_user_whose_home_cannot_be_served_is_the_only_one_who_is_refused() {
         "bob's home is a file"
     );
 }
+
+#[test]
+fn g7_a_home_whose_name_is_no_text_is_served_or_refused_with_the_reason() {
+    root_or_skip!();
+    for keys in USES {
+        let host = builder("/home/alice", keys).start();
+        host.run("mkdir /home/alice/x; chown alice /home/alice/x; mv /home/alice \"$(printf '/home/\\377')\"; \
+            sed -i \"s,/home/alice,$(printf '/home/\\377'),\" /etc/passwd")
+            .ok();
+        in_or_refused(&host, &format!("{keys}, no text"));
+        let home = host.run("getent passwd alice | cut -d: -f6 | od -c").ok();
+        assert!(home.contains("377"), "{home}");
+    }
+}
