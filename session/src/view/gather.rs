@@ -244,7 +244,7 @@ fn bind(job: &Job<'_>, mount: &Mount) -> Result<Source, Error> {
         job.need_module("show a bind with other ids")?;
         idmap::apply(job, &copy, depth, *ids, source)?;
     }
-    let no_suid = attributes.no_suid || job.session.has(Namespace::User);
+    let no_suid = attributes.no_suid || ids.is_some() || job.session.has(Namespace::User);
     let set = flags(Attributes {
         no_suid,
         ..*attributes

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nsshell_config::BindIds;
+use rustix::fs::OFlags;
 
-use super::Job;
+use super::{Job, place, trusted};
 use crate::error::Error;
 use crate::sys::ns::{self, Kinds};
 use crate::sys::process;
@@ -22,7 +23,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// For [`BindIds::Owner`] /proc has to be the host's still.
 ///
 /// # Errors
-/// The file system cannot; the session has no user namespace; no namespace can be made.
+/// The file system cannot; the session has no user namespace; no namespace can be made; others
+/// can reach the source on the host.
 pub(super) fn apply(
     job: &Job<'_>,
     mount: &OwnedFd,
@@ -68,7 +70,38 @@ pub(super) fn apply(
             errno,
             advice,
         }
-    })
+    })?;
+    refuse_within_reach(ids, source)
+}
+
+/// Through such a mount the user makes files that are somebody else's on disk, root's for
+/// instance, and can make them set-uid: that is nothing to the session, whose mount knows no
+/// set-uid, but whoever reaches them by their real path becomes that somebody. So nobody may
+/// reach them. Nor may the user choose what lies at the path.
+///
+/// # Errors
+/// A directory above the source is not root's alone, or none of them keeps others out.
+fn refuse_within_reach(ids: BindIds, source: &Path) -> Result<(), Error> {
+    let parent = source.parent().unwrap_or(source);
+    drop(trusted::open(parent)?);
+    for path in source.ancestors() {
+        let cannot = |errno| Error::system(format!("cannot look at {}", path.display()), errno);
+        let place = place::open(path, None, OFlags::empty()).map_err(cannot)?;
+        let stat = rustix::fs::fstat(&place).map_err(cannot)?;
+        let others = if stat.st_gid == 0 { 0o001 } else { 0o011 };
+        let closed = stat.st_mode & others == 0;
+        // With the owner's ids nothing is made but the owner's, who gains nothing by it.
+        let own = ids == BindIds::Owner && path == source;
+        if closed && (stat.st_uid == 0 || own) {
+            return Ok(());
+        }
+    }
+    Err(Error::NotAsPlanned(format!(
+        "others can reach {} on the host, and with other ids the user could leave set-uid programs \
+         of root or of others there; put it into a directory of root's with mode 0700, or take \
+         `ids` out of the bind",
+        source.display()
+    )))
 }
 
 /// A user namespace in which the ids `from` are the host's `to`, and there are no others.

@@ -1,6 +1,6 @@
 //! Binds whose files seem to be somebody else's (MOUNT_ATTR_IDMAP).
 
-use nsshell_tests::{Host, root_or_skip};
+use nsshell_tests::{Host, Output, root_or_skip};
 
 use super::Disk;
 
@@ -14,7 +14,7 @@ fn bind(ids: &str, rest: &str) -> String {
 
 fn host(disk: &Disk, policy: &str) -> Host {
     let host = disk.host(policy);
-    host.run("mkdir -p -m 755 /srv/project /srv/disk/project")
+    host.run("mkdir -p -m 755 /srv/project /srv/disk/project; chmod 700 /srv/disk")
         .ok();
     host
 }
@@ -87,5 +87,52 @@ fn a_file_system_that_cannot_is_refused_by_its_name() {
                 "cannot map the ids of {source}: Invalid argument; {name} cannot"
             ));
         }
+    }
+}
+
+/// The program by its path on the host, run by bob, who is in no session. A shell of his looks for
+/// it: whoever becomes bob for him would do that with rights of their own.
+fn as_bob(host: &Host) -> Output {
+    let line = "/srv/disk/project/own -u";
+    host.argv(&["/bin/sh", "-c", line]).user("bob").output()
+}
+
+/// Alice leaves a set-uid program in her bind; whether bob, who is in no session, becomes somebody
+/// else by it, and whom.
+fn becomes(host: &Host) -> String {
+    let _ = host.ssh(
+        "alice",
+        "cp /usr/bin/id /srv/project/own && chmod 4755 /srv/project/own",
+    );
+    as_bob(host).text()
+}
+
+#[test]
+fn g4_what_is_somebody_else_s_on_disk_is_within_nobody_s_reach() {
+    root_or_skip!();
+    let mapped = "id_map = 'root'";
+    for (ids, owner, rest) in [
+        ("session", 0, mapped),
+        ("owner", 0, ""),
+        ("owner", 2000, ""),
+    ] {
+        let disk = Disk::new();
+        let host = host(&disk, &bind(&format!(", ids = '{ids}'"), rest));
+        host.run(&format!("chown {owner}:{owner} /srv/disk/project"))
+            .ok();
+        // Closed: the file is there, and root's, but bob does not get at it.
+        assert_eq!(becomes(&host), "", "{ids} {owner}");
+        let made = host.run("stat -c '%u %a' /srv/disk/project/own").ok();
+        assert_eq!(made, format!("{owner} 4755"), "{ids} {owner}");
+        // He would, and would be somebody else: this is what a source within reach comes to.
+        host.run("chmod 755 /srv/disk").ok();
+        assert_eq!(as_bob(&host).ok(), owner.to_string(), "{ids}");
+        host.run("rm /srv/disk/project/own").ok();
+        assert_eq!(becomes(&host), "", "{ids} {owner}");
+        host.wait_for_log("others can reach /srv/disk/project on the host");
+        // Nor does the user choose what is shown.
+        host.run("chmod 700 /srv/disk; chown alice /srv/disk").ok();
+        host.ssh("alice", "true").fails();
+        host.wait_for_log("/srv/disk belongs to uid 1000, not to root");
     }
 }

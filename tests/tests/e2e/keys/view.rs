@@ -248,7 +248,7 @@ pub(super) const CASES: &[Case] = &[
         "bind.ids",
         "[profile.standard]\nbinds = [{ source = '/srv', ids = 'owner' }]",
         BOUND,
-        "mount -t tmpfs -o mode=755 t /srv; su alice -c 'touch /srv/x 2>/dev/null && echo written || echo refused'",
+        "mount -t tmpfs -o mode=700 t /srv; su alice -c 'touch /srv/x 2>/dev/null && echo written || echo refused'",
         "written",
         "refused",
     ),
