@@ -61,6 +61,11 @@ pub fn change(mount: impl AsFd, depth: Depth, change: &Change) -> Result<()> {
         propagation: if change.private { libc::MS_PRIVATE } else { 0 },
         userns_fd: 0,
     };
+    set(mount, depth, &attributes)
+}
+
+/// mount_setattr(2) itself.
+pub(super) fn set(mount: impl AsFd, depth: Depth, attributes: &libc::mount_attr) -> Result<()> {
     let mut flags = libc::AT_EMPTY_PATH;
     if depth == Depth::Recursive {
         flags |= libc::AT_RECURSIVE;
@@ -72,8 +77,8 @@ pub fn change(mount: impl AsFd, depth: Depth, change: &Change) -> Result<()> {
             mount.as_fd().as_raw_fd(),
             c"".as_ptr(),
             flags,
-            &raw const attributes,
-            size_of_val(&attributes),
+            std::ptr::from_ref(attributes),
+            size_of_val(attributes),
         )
     };
     if failed == 0 {

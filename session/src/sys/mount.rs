@@ -11,6 +11,8 @@ use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
 };
 
+use super::attributes::{self, Change, Flags};
+use super::tree::Depth;
 use super::{Errno, Result};
 
 /// What may be done on a mount; set-uid programs and device nodes never work on ours.
@@ -95,28 +97,12 @@ pub fn receive_only() -> Result<()> {
 /// # Errors
 /// ENOSYS before Linux 5.12; EPERM.
 pub fn forbid_set_id() -> Result<()> {
-    let attributes = libc::mount_attr {
-        attr_set: libc::MOUNT_ATTR_NOSUID,
-        attr_clr: 0,
-        propagation: 0,
-        userns_fd: 0,
+    let change = Change {
+        set: Flags::NO_SUID,
+        ..Change::default()
     };
-    // SAFETY: the path ends in NUL, and `attributes` has the size that is passed.
-    let failed = unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            libc::AT_FDCWD,
-            c"/".as_ptr(),
-            libc::AT_RECURSIVE,
-            &raw const attributes,
-            size_of_val(&attributes),
-        )
-    };
-    if failed == 0 {
-        Ok(())
-    } else {
-        Err(super::last_errno())
-    }
+    let root = super::fd::open_place("/".as_ref())?;
+    attributes::change(root, Depth::Recursive, &change)
 }
 
 /// Makes a directory in a fresh file system of ours and gives it to somebody.

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::mount::OpenTreeFlags;
 
 use super::Result;
+use super::attributes::{self, Change, Flags};
 
 /// Whether mounts beneath count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,13 +38,12 @@ pub fn copy(place: impl AsFd, depth: Depth) -> Result<OwnedFd> {
 /// # Errors
 /// EPERM; ENOSYS before Linux 5.12.
 pub fn make_private(mount: impl AsFd) -> Result<()> {
-    let attributes = libc::mount_attr {
-        attr_set: libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV,
-        attr_clr: 0,
-        propagation: libc::MS_PRIVATE,
-        userns_fd: 0,
+    let change = Change {
+        set: Flags::NO_SUID.with(Flags::NO_DEV),
+        private: true,
+        ..Change::default()
     };
-    change(mount, Depth::Single, &attributes)
+    attributes::change(mount, Depth::Single, &change)
 }
 
 /// Has the ids of the files of a detached mount read through the maps of a user namespace: an
@@ -63,28 +63,5 @@ pub fn map_ids(mount: impl AsFd, user_namespace: impl AsFd, depth: Depth) -> Res
             .try_into()
             .unwrap_or(u64::MAX),
     };
-    change(mount, depth, &attributes)
-}
-
-fn change(mount: impl AsFd, depth: Depth, attributes: &libc::mount_attr) -> Result<()> {
-    let mut flags = libc::AT_EMPTY_PATH;
-    if depth == Depth::Recursive {
-        flags |= libc::AT_RECURSIVE;
-    }
-    // SAFETY: the path ends in NUL, and `attributes` has the size that is passed.
-    let failed = unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            mount.as_fd().as_raw_fd(),
-            c"".as_ptr(),
-            flags,
-            std::ptr::from_ref(attributes),
-            size_of_val(attributes),
-        )
-    };
-    if failed == 0 {
-        Ok(())
-    } else {
-        Err(super::last_errno())
-    }
+    attributes::set(mount, depth, &attributes)
 }
