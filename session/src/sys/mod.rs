@@ -16,6 +16,7 @@ pub mod fsid;
 pub mod lock;
 #[cfg(feature = "engine")]
 pub mod log;
+#[cfg(feature = "engine")]
 pub mod mount;
 pub mod ns;
 #[cfg(feature = "engine")]
