@@ -31,8 +31,9 @@ fn gone(host: &Host, user: &str) {
     // Not until the slice is gone: systemd may keep an empty one, in which the next login is
     // served like the first.
     wait_for("logind to forget the user", || {
-        let users = host.run("loginctl --no-legend list-users").ok();
-        !users.split_whitespace().any(|word| word == user)
+        // It asks about one after the other, and fails if one is forgotten meanwhile.
+        let users = host.run("loginctl --no-legend list-users");
+        users.success() && !users.text().split_whitespace().any(|word| word == user)
     });
     wait_for("the end of the runtime directory", || {
         host.run("! systemctl is-active --quiet 'user-runtime-dir@100*.service'")
