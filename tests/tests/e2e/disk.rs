@@ -6,22 +6,26 @@ mod ids;
 mod instance;
 mod kept;
 
-use nsshell_tests::{Host, wait_for};
+use nsshell_tests::{Builder, Host, wait_for};
 
 /// A directory of the machine that stands for the host's disk, with all of a policy's stores.
-struct Disk(tempfile::TempDir);
+pub(crate) struct Disk(tempfile::TempDir);
 
 /// Where it is in the host.
 const DISK: &str = "/srv/disk";
 
 impl Disk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // What others can write would be refused as a store.
         Self(tempfile::tempdir().expect("a directory for the disk"))
     }
 
-    /// A host on this disk; the homes are on it as well.
     fn host(&self, policy: &str) -> Host {
+        self.builder(policy).start()
+    }
+
+    /// A host on this disk; the homes are on it as well.
+    pub(crate) fn builder(&self, policy: &str) -> Builder {
         let homes = self.0.path().join("home");
         std::fs::create_dir_all(&homes).expect("a directory for the homes");
         use std::os::unix::fs::PermissionsExt as _;
@@ -34,7 +38,6 @@ impl Disk {
             .policy(policy)
             .user("alice")
             .user("bob")
-            .start()
     }
 }
 

@@ -5,6 +5,7 @@ mod command;
 mod escape;
 mod feature;
 mod root;
+mod sftp;
 mod sources;
 mod standalone;
 
