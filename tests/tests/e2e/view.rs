@@ -3,6 +3,7 @@
 
 mod command;
 mod escape;
+mod escape_root;
 mod feature;
 mod root;
 mod sftp;
