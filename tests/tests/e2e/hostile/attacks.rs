@@ -95,6 +95,26 @@ pub const ATTACKS: &[Attack] = &[
         ..attack("in a FUSE that hangs", "as_alice mkdir $A")
     },
     Attack {
+        meanwhile: Some("own $A/b 1000"),
+        undo: "umount -l $A/b 2>/dev/null",
+        ..attack("a FUSE of the user's own", "as_alice mkdir -p $A/b")
+    },
+    Attack {
+        meanwhile: Some("own $A 1000"),
+        undo: "umount -l $A 2>/dev/null",
+        ..attack("in a FUSE of the user's", "as_alice mkdir $A")
+    },
+    Attack {
+        meanwhile: Some("deaf $A 1000"),
+        undo: "umount -l $A 2>/dev/null",
+        ..attack("in a FUSE that is deaf", "as_alice mkdir $A")
+    },
+    Attack {
+        meanwhile: Some("liar $A 1000 /srv/victim/b"),
+        undo: "umount -l $A 2>/dev/null",
+        ..attack("in a FUSE that lies", "as_alice mkdir $A")
+    },
+    Attack {
         meanwhile: Some("swap $A/b $A/c"),
         ..attack(
             "swapped with a link",

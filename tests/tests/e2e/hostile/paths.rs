@@ -36,7 +36,10 @@ pub const PATHS: &[Path] = &[
         peer: Some("/home/alice/a/b tmpfs tmpfs root"),
         ..path("private", "private = ['/home/alice/a/b']")
     },
-    path("private by template", "private = ['{home}/a/b']"),
+    Path {
+        peer: Some("$HOME/a/b tmpfs tmpfs root"),
+        ..path("private by template", "private = ['{home}/a/b']")
+    },
     Path {
         peer: Some("/home/alice/a/b /srv/instances/ user root"),
         ..path(
@@ -69,6 +72,7 @@ pub const PATHS: &[Path] = &[
     path("hide_homes", "hide_homes = ['/home/alice/a/b']"),
     Path {
         always_refused: true,
+        peer: Some("/mnt /home/alice/a/b/ user root"),
         ..path(
             "store of instances",
             "private = [{ path = '/mnt', instance = '/home/alice/a/b/{user}' }]",
@@ -79,6 +83,27 @@ pub const PATHS: &[Path] = &[
         ..path(
             "skeleton",
             "private = [{ path = '/mnt', instance = '/srv/fresh/{session}', skeleton = '/home/alice/a/b' }]",
+        )
+    },
+    Path {
+        always_refused: true,
+        ..path(
+            "store of homes",
+            "home = { kind = 'ephemeral', store = '/home/alice/a/b' }",
+        )
+    },
+    Path {
+        always_refused: true,
+        ..path(
+            "skeleton of homes",
+            "home = { kind = 'ephemeral', skeleton = '/home/alice/a/b' }",
+        )
+    },
+    Path {
+        always_refused: true,
+        ..path(
+            "bind's source with ids",
+            "binds = [{ source = '/home/alice/a/b', target = '/mnt', ids = 'owner' }]",
         )
     },
     Path {

@@ -148,10 +148,10 @@ impl Siege {
         assert!(output.success(), "{}: {output}", attack.name);
         attack.meanwhile.map(|line| {
             // FUSE is root's to mount here; everything else alice does herself.
-            let as_whom = if line.starts_with("fuse") {
-                ""
-            } else {
-                "as_alice "
+            let fuse = ["fuse", "own", "deaf", "liar"];
+            let as_whom = match line.split(' ').next() {
+                Some(verb) if fuse.contains(&verb) => "",
+                _ => "as_alice ",
             };
             let mut running = self
                 .host
@@ -207,18 +207,23 @@ impl Siege {
 
     fn login(&self) -> Output {
         // In /, since alice's home may hang.
-        self.look_in("pamapp")
-    }
-
-    /// Opens a session of alice's through a service, and looks around in it as her.
-    fn look_in(&self, service: &str) -> Output {
-        let argv = ["pamapp", service, "alice", "/bin/sh", "-c", LOOK];
-        // By timeout(1), since what hangs in pam_namespace hangs for ever.
+        let argv = ["pamapp", "pamapp", "alice", "/bin/sh", "-c", LOOK];
         let argv = [&["timeout", "-s", "KILL", "20"], &argv[..]].concat();
         self.host
             .argv(&argv)
             .limit(Duration::from_secs(40))
             .output()
+    }
+
+    /// The same through pam_namespace, in the background: what hangs in it may hang for ever, and
+    /// not even SIGKILL ends it then.
+    fn login_by_peer(&self) -> Output {
+        let line = "rm -f /run/peer.status
+            (timeout -s KILL 4 pamapp peer alice /bin/sh -c \"$LOOK\" > /run/peer 2>&1
+             echo $? > /run/peer.status) < /dev/null > /dev/null 2>&1 &
+            for try in $(seq 500); do test -s /run/peer.status && break; sleep 0.01; done
+            cat /run/peer; exit $(cat /run/peer.status || echo 137)";
+        self.host.cmd(line).env("LOOK", LOOK).output()
     }
 
     /// What pam_namespace of this machine makes of the same, in a word or two.
@@ -230,7 +235,7 @@ impl Siege {
             .stdin(format!("{line}\n"))
             .output()
             .ok();
-        let output = self.look_in("peer");
+        let output = self.login_by_peer();
         self.undo(attack, meanwhile);
         let printed = output.text();
         let changed = Self::look_at_victim(&self.host) != self.victim;
