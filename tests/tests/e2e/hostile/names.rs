@@ -99,6 +99,68 @@ fn g7_a_home_of_any_name_is_served_or_refused_with_the_reason() {
     }
 }
 
+/// Names of a directory in alice's home that a path of the policy has, and whether it must be
+/// served where the directory is hers.
+fn odd_names() -> Vec<(&'static str, String, bool)> {
+    vec![
+        ("a newline", "a\nb".to_owned(), false),
+        ("a quote and a backslash", "a\"b\\c".to_owned(), true),
+        ("a space", "a b".to_owned(), true),
+        ("an octal escape", "a\\040b".to_owned(), true),
+        ("an escape sequence", "a\u{1b}[2Jb".to_owned(), false),
+        ("255 bytes", "x".repeat(255), true),
+        ("256 bytes", "x".repeat(256), false),
+        ("4 kB in all", "y/".repeat(2030) + "y", false),
+        ("..", "../alice/a".to_owned(), false),
+        (".", "./a".to_owned(), false),
+    ]
+}
+
+#[test]
+fn g7_a_path_of_any_name_is_served_or_refused_with_the_reason() {
+    root_or_skip!();
+    let uses = [
+        "private = [PATH]",
+        "binds = [{ source = PATH, target = '/mnt' }]",
+        "binds = [{ source = '/srv/victim', target = PATH }]",
+        "private = [{ path = PATH, instance = '/srv/instances/{user}' }]",
+        "expose = [PATH]",
+        "hide_homes = [PATH]",
+    ];
+    let mut table = Vec::new();
+    for keys in uses {
+        let host = builder("/home/alice", "").start();
+        host.run("install -d -m 700 /srv/instances").ok();
+        for (what, name, served) in odd_names() {
+            let path = format!("/home/alice/{name}");
+            // A string of TOML is one of JSON.
+            let quoted = serde_json::to_string(&path).unwrap();
+            let keys = keys.replace("PATH", &quoted);
+            let policy = format!("[profile.standard]\ntimeout = 2\n{keys}\n");
+            host.cmd("cat > /etc/nsshell/nsshell.toml")
+                .stdin(policy)
+                .output()
+                .ok();
+            host.run("nsctl check >/dev/null 2>&1; true").ok();
+            if served {
+                host.argv(&["mkdir", "-p", &path])
+                    .user("alice")
+                    .output()
+                    .ok();
+            }
+            let what = format!("{} is {what}", keys.split(" =").next().unwrap_or_default());
+            let refused = in_or_refused(&host, &what);
+            assert!(!served || refused.is_none(), "{what}: {refused:?}");
+            let word = refused.map_or("as planned", |_| "refused");
+            table.push(format!("{what:<40} {word}"));
+        }
+    }
+    let _ = std::io::Write::write_all(
+        &mut std::io::stderr().lock(),
+        (table.join("\n") + "\n").as_bytes(),
+    );
+}
+
 #[test]
 fn g7_a_home_that_is_missing_closed_a_file_or_hangs_never_blocks_a_login() {
     root_or_skip!();

@@ -43,5 +43,14 @@ fn g7_links_that_are_swapped_while_2000_logins_run_bring_root_nowhere() {
             assert!(came_in > 0 && refused > 0, "{told:?}");
         }
     }
+    // For comparison; what another module does is not ours to judge.
+    for attack in ATTACKS.iter().filter(|attack| names.contains(&attack.name)) {
+        let line = "/home/alice/a/b tmpfs tmpfs root";
+        let (came_in, harmed) = siege.many_by_peer(attack, line, COUNT);
+        told.push(format!(
+            "pam_namespace, private, {}: {came_in} came in, {harmed} of them to what is root's",
+            attack.name
+        ));
+    }
     let _ = writeln!(std::io::stderr().lock(), "{}", told.join("\n"));
 }

@@ -138,6 +138,28 @@ impl Siege {
         (came_in, count - came_in)
     }
 
+    /// The same through pam_namespace: how many came in, and how many of those were shown or given
+    /// what is root's.
+    pub fn many_by_peer(&self, attack: &Attack, line: &str, count: usize) -> (usize, usize) {
+        let meanwhile = self.prepare(attack);
+        self.set_peer(line);
+        let line = format!(
+            "for i in $(seq {count}); do timeout -s KILL 4 pamapp peer alice \
+             /usr/local/bin/hostile look /srv/victim /home/alice/a/b/secret; done 2>/dev/null"
+        );
+        let limit = Duration::from_secs(240);
+        let printed = self.host.cmd(&line).limit(limit).output().text();
+        self.undo(attack, meanwhile);
+        let all = printed.split("in\n").skip(1);
+        let harmed = all.clone().filter(|one| harm(one).is_some());
+        (all.count(), harmed.count())
+    }
+
+    fn set_peer(&self, line: &str) {
+        let write = self.host.cmd("cat > /etc/security/namespace.conf");
+        write.stdin(format!("{line}\n")).output().ok();
+    }
+
     fn root(&self, line: &str) -> Output {
         self.host.run(&format!("{PRELUDE}{line}"))
     }
@@ -229,12 +251,7 @@ impl Siege {
     /// What pam_namespace of this machine makes of the same, in a word or two.
     pub fn attempt_with_pam_namespace(&self, attack: &Attack, line: &str) -> &'static str {
         let meanwhile = self.prepare(attack);
-        let write = "cat > /etc/security/namespace.conf";
-        self.host
-            .cmd(write)
-            .stdin(format!("{line}\n"))
-            .output()
-            .ok();
+        self.set_peer(line);
         let output = self.login_by_peer();
         self.undo(attack, meanwhile);
         let printed = output.text();
