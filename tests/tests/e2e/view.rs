@@ -7,6 +7,7 @@ mod escape_root;
 mod feature;
 mod root;
 mod sftp;
+mod sockets;
 mod sources;
 mod standalone;
 
