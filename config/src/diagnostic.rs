@@ -161,7 +161,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<Fault>);
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Fault {
     severity: Severity,
     place: Place,
@@ -199,6 +199,22 @@ impl Faults {
         self.0.is_empty()
     }
 
+    /// How many were found so far.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Has those that were noted since so many told at a place, if it is in a stronger file: that
+    /// is where what is wrong came from.
+    pub(crate) fn told_at(&mut self, place: Place, since: usize) {
+        for fault in self.0.iter_mut().skip(since) {
+            if !fault.place.knows(place) {
+                let there = std::mem::replace(&mut fault.place, place);
+                fault.other = Some((there, "it is here".to_owned()));
+            }
+        }
+    }
+
     /// Whether as many were found as are kept.
     pub(crate) fn is_full(&self) -> bool {
         self.0.len() >= MAX_FOUND
@@ -207,6 +223,8 @@ impl Faults {
     /// The faults in the order of the texts.
     pub(crate) fn shown(mut self, sources: &[Source]) -> Vec<Diagnostic> {
         self.0.sort_by_key(|fault| (fault.place, fault.severity));
+        // what a profile takes over is found wrong in each that does
+        self.0.dedup();
         let shown = self.0.into_iter().map(|fault| Diagnostic {
             severity: fault.severity,
             at: Excerpt::new(sources, fault.place),

@@ -146,8 +146,10 @@ impl Profile {
     pub(crate) fn new(keys: &Keys) -> Profile {
         use Namespace::{Cgroup, Ipc, Mount, Pid, User, Uts};
         let standard = || BTreeSet::from([Mount, Ipc, Pid, User, Uts, Cgroup]);
+        let namespaces = value(&keys.namespaces).unwrap_or_else(standard);
         Profile {
-            namespaces: value(&keys.namespaces).unwrap_or_else(standard),
+            life: Life::new(keys, &namespaces),
+            namespaces,
             id_map: value(&keys.id_map).unwrap_or(IdMap::Keep),
             ranges: value(&keys.ranges).unwrap_or(Ranges::IfAny),
             private: value(&keys.private).unwrap_or_else(private::standard),
@@ -172,7 +174,6 @@ impl Profile {
             timeout: value(&keys.timeout).unwrap_or(10),
             on_failure: value(&keys.on_failure).unwrap_or(OnFailure::Deny),
             mode: value(&keys.mode).unwrap_or(Mode::Enforce),
-            life: Life::new(keys),
         }
     }
 

@@ -168,7 +168,7 @@ pub(crate) fn mounts(
         })?;
         mounts.push(Mount::Expose { path });
     }
-    mounts.extend(binds::mounts(name, &profile.binds, &profile.shell, values)?);
+    mounts.extend(binds::mounts(name, profile, values)?);
     mounts.extend(sorted(&profile.masked).map(|one| Mount::Mask {
         target: one.path.clone(),
         optional: one.optional,

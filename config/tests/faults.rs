@@ -22,7 +22,8 @@ fn a_key_that_contradicts_the_namespaces_is_a_mistake() {
         let found = faults(&format!("[profile.a]\nnamespaces = {namespaces}\n{key}"));
         let name = key.split(' ').next().unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
-        let want = format!("`{name}` says nothing in profile `a`, which has no {kind} namespace; ");
+        let want =
+            format!("`{name}` has no effect in profile `a`, which has no {kind} namespace; ");
         assert!(found[0].contains(&want), "{}", found[0]);
         assert!(found[0].starts_with("p.toml:3:"), "{}", found[0]);
         // the same key is right where the namespace is
