@@ -166,7 +166,11 @@ fn profiles(policy: &Policy, facts: &dyn Facts, faults: &mut Faults) {
         if profile.namespaces.is_empty() {
             continue;
         }
-        let at = |place: Option<crate::source::Place>| place.unwrap_or(rule.profile_place);
+        let at = |place: Option<crate::source::Place>| match place {
+            Some(place) if !is_built_in(policy, place) => place,
+            // with the rule that wants it, and not in a text that nobody can change
+            _ => rule.profile_place,
+        };
         let runs_shell = profile.command.is_empty() && profile.root.is_none();
         if runs_shell && !facts.is_program(&profile.shell) {
             let shell = profile.shell.display();
@@ -185,11 +189,7 @@ fn profiles(policy: &Policy, facts: &dyn Facts, faults: &mut Faults) {
                 faults.error(at(private.place), what).help(help);
             }
         }
-        lint_view::profile(name, &profile, facts, faults, |place| match place {
-            Some(place) if !is_built_in(policy, place) => place,
-            // with the rule that wants it, and not in a text that nobody can change
-            _ => rule.profile_place,
-        });
+        lint_view::profile(name, keys, &profile, facts, faults, at);
         let ranges_at = at(keys.ranges.as_ref().map(|set| set.place));
         // with no policy of the host's own there is nobody to be told
         if profile.has(Namespace::User) && !is_built_in(policy, ranges_at) {

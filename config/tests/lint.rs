@@ -172,22 +172,22 @@ fn what_a_view_needs_and_this_host_lacks_is_told_at_its_place() {
         ),
         (
             "root = '/srv/jail'",
-            "p.toml:3:11: /srv/jail, the root of profile `m`, does not exist; make it".to_owned(),
+            "p.toml:6:8: /srv/jail, the root of profile `m`, does not exist; make it".to_owned(),
         ),
         (
             "home = { kind = 'ephemeral', skeleton = '/etc/skel' }",
-            "p.toml:3:11: /etc/skel, the skeleton of profile `m`, does not exist; make it"
+            "p.toml:6:8: /etc/skel, the skeleton of profile `m`, does not exist; make it"
                 .to_owned(),
         ),
         (
             "command = ['/usr/bin/app']",
-            "p.toml:3:11: the command /usr/bin/app of profile `m` is no program on this host; \
+            "p.toml:6:11: the command /usr/bin/app of profile `m` is no program on this host; \
              install it or set `command`"
                 .to_owned(),
         ),
         (
             "command = ['/bin/bash']\nrequire_nsshell = false",
-            "p.toml:3:11: warning: `command` of profile `m` holds only for users whose login shell \
+            "p.toml:6:11: warning: `command` of profile `m` holds only for users whose login shell \
              is nsshell, which nothing requires; set require_nsshell = true, with \"user\" in \
              `namespaces`"
                 .to_owned(),
@@ -198,7 +198,7 @@ fn what_a_view_needs_and_this_host_lacks_is_told_at_its_place() {
         ),
         (
             "proc = 'pids'",
-            format!("p.toml:3:11: warning: profile `m` has proc = \"pids\": {containers}"),
+            format!("p.toml:6:8: warning: profile `m` has proc = \"pids\": {containers}"),
         ),
         (
             "binds = [{ source = '/etc', target = '/proc/meminfo' }]",
