@@ -210,7 +210,8 @@ impl Faults {
         for fault in self.0.iter_mut().skip(since) {
             if !fault.place.knows(place) {
                 let there = std::mem::replace(&mut fault.place, place);
-                fault.other = Some((there, "it is here".to_owned()));
+                let said = "this does not go with what is taken over";
+                fault.other = Some((there, said.to_owned()));
             }
         }
     }

@@ -200,10 +200,8 @@ impl fmt::Display for Error {
                 let user = printable(user);
                 write!(
                     f,
-                    "user `{user}` has no subordinate {kind}s in {}; give some with `usermod {} \
-                     FIRST-LAST {user}`",
-                    kind.file(),
-                    kind.usermod_option()
+                    "user `{user}` has no subordinate {kind}s; give some with `nsctl ranges \
+                     --allocate {user}`"
                 )
             }
             Error::BadRange {

@@ -54,7 +54,7 @@ fn unreachable(policy: &Policy, faults: &mut Faults) {
                 let noted = faults
                     .warning(rule.place, what)
                     .help("move it up or take it out");
-                noted.other(earlier.place, "this one");
+                noted.other(earlier.place, "this is the earlier one");
             }
         }
         match named(rule) {
@@ -225,7 +225,7 @@ fn ranges(
     };
     let what = format!("no user of this host has subordinate ids: profile `{name}` {what}");
     let noted = faults.warning(place, what);
-    noted.help("see /etc/subuid, and `usermod --add-subuids`");
+    noted.help("give them some with `nsctl ranges --allocate --all`");
 }
 
 /// Who may have a use for subordinate ids: useradd(8) gives some from this uid on.

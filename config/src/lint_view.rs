@@ -63,10 +63,16 @@ pub(crate) fn profile(
     for private in &profile.private {
         let instance = private.instance.as_ref();
         if let Some(skeleton) = instance.and_then(|one| one.skeleton.as_ref())
-            && !facts.is_directory(skeleton)
+            && !facts.is_directory(&skeleton.value)
         {
             let what = "a skeleton of profile";
-            said(faults, private.place, skeleton, what, "make it");
+            said(
+                faults,
+                Some(skeleton.place),
+                &skeleton.value,
+                what,
+                "make it",
+            );
         }
     }
     if let Home::Fresh { skeleton, .. } = &profile.home

@@ -274,12 +274,12 @@ impl Policy {
             (
                 profile.has(Namespace::User) && rule.names_root(),
                 "root cannot be given a user namespace",
-                "choose a profile without \"user\" in its `namespaces`",
+                "choose another profile, or take \"user\" out of its `namespaces`",
             ),
             (
                 profile.has(Namespace::Pid) && rule.names_systemd_user(),
                 "systemd --user ends in a pid namespace",
-                "choose a profile without \"pid\" in its `namespaces`",
+                "choose another profile, or take \"pid\" out of its `namespaces`",
             ),
         ];
         let keys = self.settled.get(name);

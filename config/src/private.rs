@@ -38,7 +38,7 @@ pub(crate) struct Private {
 pub(crate) struct Instance {
     pub(crate) template: Template,
     contents: Contents,
-    pub(crate) skeleton: Option<PathBuf>,
+    pub(crate) skeleton: Option<At<PathBuf>>,
     pub(crate) place: Place,
 }
 
@@ -186,7 +186,7 @@ fn one_entry(node: &Node<'_>, faults: &mut Faults) -> Option<Private> {
         instance: instance.map(|(template, place)| {
             let mut instance = Instance {
                 contents: Contents::Keep,
-                skeleton: skeleton.map(|set| set.value),
+                skeleton,
                 template,
                 place,
             };
@@ -342,7 +342,7 @@ pub(crate) fn mounts(
                     target,
                     instance: filled.map_err(|why| refused(template, why))?,
                     mode: private.mode,
-                    skeleton: instance.skeleton.clone(),
+                    skeleton: instance.skeleton.as_ref().map(|set| set.value.clone()),
                     contents: instance.contents,
                     optional: private.optional,
                 }

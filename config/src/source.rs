@@ -20,7 +20,7 @@ impl Place {
 }
 
 /// A value and where it is written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct At<T> {
     pub(crate) value: T,
     pub(crate) place: Place,
