@@ -48,6 +48,7 @@ mod template;
 mod tree;
 mod view;
 mod word;
+mod written;
 
 pub use binds::{BIND_KEYS, BIND_OPTIONS};
 pub use diagnostic::{Diagnostic, Excerpt, Severity, printable};
