@@ -159,7 +159,11 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 
 /// The faults found so far.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<Fault>);
+pub(crate) struct Faults {
+    found: Vec<Fault>,
+    /// there may be more
+    cut: bool,
+}
 
 #[derive(Debug, PartialEq)]
 struct Fault {
@@ -182,32 +186,33 @@ impl Faults {
     }
 
     fn note(&mut self, severity: Severity, place: Place, message: String) -> Noted<'_> {
-        if self.0.len() >= MAX_FOUND {
+        if self.is_full() {
+            self.cut();
             return Noted(None);
         }
-        self.0.push(Fault {
+        self.found.push(Fault {
             severity,
             place,
             message,
             help: None,
             other: None,
         });
-        Noted(self.0.last_mut())
+        Noted(self.found.last_mut())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
     /// How many were found so far.
     pub(crate) fn count(&self) -> usize {
-        self.0.len()
+        self.found.len()
     }
 
     /// Has those that were noted since so many told at a place, if it is in a stronger file: that
     /// is where what is wrong came from.
     pub(crate) fn told_at(&mut self, place: Place, since: usize) {
-        for fault in self.0.iter_mut().skip(since) {
+        for fault in self.found.iter_mut().skip(since) {
             if !fault.place.knows(place) {
                 let there = std::mem::replace(&mut fault.place, place);
                 let said = "this does not go with what is taken over";
@@ -218,15 +223,34 @@ impl Faults {
 
     /// Whether as many were found as are kept.
     pub(crate) fn is_full(&self) -> bool {
-        self.0.len() >= MAX_FOUND
+        self.found.len() >= MAX_FOUND
+    }
+
+    /// Notes that not everything was looked at, since as many were found as are kept.
+    pub(crate) fn cut(&mut self) {
+        self.cut = true;
     }
 
     /// The faults in the order of the texts.
     pub(crate) fn shown(mut self, sources: &[Source]) -> Vec<Diagnostic> {
-        self.0.sort_by_key(|fault| (fault.place, fault.severity));
+        self.found
+            .sort_by_key(|fault| (fault.place, fault.severity));
         // what a profile takes over is found wrong in each that does
-        self.0.dedup();
-        let shown = self.0.into_iter().map(|fault| Diagnostic {
+        self.found.dedup();
+        let severity = self.found.iter().map(|fault| fault.severity).min();
+        let last = self.found.last().map(|fault| fault.place);
+        if let (Some(severity), Some(place), true) = (severity, last, self.cut) {
+            self.found.push(Fault {
+                severity,
+                place,
+                message: format!(
+                    "not more than {MAX_FOUND} faults are told, and there may be more"
+                ),
+                help: Some("mend these first".to_owned()),
+                other: None,
+            });
+        }
+        let shown = self.found.into_iter().map(|fault| Diagnostic {
             severity: fault.severity,
             at: Excerpt::new(sources, fault.place),
             message: fault.message,

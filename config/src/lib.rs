@@ -44,6 +44,7 @@ mod spared;
 pub mod subid;
 pub mod subordinate;
 mod suggest;
+mod syntax;
 mod template;
 mod tree;
 mod view;
