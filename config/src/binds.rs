@@ -146,6 +146,13 @@ fn options(node: &Node<'_>, faults: &mut Faults) -> Attributes {
         return attributes;
     };
     for one in list.value {
+        if let Value::Text(text) = &one.value
+            && text == "rw"
+        {
+            let what = "`rw` is no option: a bind can be written to unless it has `ro`";
+            faults.error(one.place, what).help("take it out");
+            continue;
+        }
         let Some(option) = shape::word(one, BIND_OPTIONS, faults) else {
             continue;
         };

@@ -117,16 +117,26 @@ impl Excerpt {
         // a file of one enormous line is shown from a little before the fault
         let first = if from + 20 < EXCERPT { 0 } else { from - 40 };
         let shown = text.chars().skip(first).take(EXCERPT);
-        let shown: String = shown
+        let mut shown: String = shown
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
-        let room = (shown.chars().count() + first).saturating_sub(from);
+        let end = first + shown.chars().count();
+        let room = end.saturating_sub(from);
+        let mut skip = from - first;
+        // what is cut off must not look as if it were not there
+        if first > 0 {
+            shown.insert(0, '…');
+            skip += 1;
+        }
+        if text.chars().nth(end).is_some() {
+            shown.push('…');
+        }
         Excerpt {
             file: source.name.clone(),
             line,
             column: from + 1,
             text: shown,
-            mark: (from - first, to.saturating_sub(from).min(room).max(1)),
+            mark: (skip, to.saturating_sub(from).min(room).max(1)),
         }
     }
 
@@ -351,7 +361,8 @@ mod tests {
         let text = format!("{}X{}", "a".repeat(5000), "b".repeat(5000));
         let at = only(&text, 5000, 5001).at;
         assert_eq!(at.column, 5001);
-        assert!(at.text.chars().count() <= EXCERPT);
+        assert!(at.text.chars().count() <= EXCERPT + 2);
+        assert!(at.text.starts_with('…') && at.text.ends_with('…'));
         assert_eq!(at.text.chars().nth(at.mark.0), Some('X'));
         assert_eq!(at.mark.1, 1);
     }

@@ -43,6 +43,7 @@ mod source;
 mod spared;
 pub mod subid;
 pub mod subordinate;
+mod subtable;
 mod suggest;
 mod syntax;
 mod template;

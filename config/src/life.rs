@@ -150,14 +150,16 @@ pub(crate) fn time(key: &str, node: &Node<'_>, faults: &mut Faults) -> Option<At
             place: node.place,
         }),
         None => {
-            let what = format!("`{key}` is {written}, not {shortest} seconds to 366 days");
+            let plural = if shortest == 1 { "" } else { "s" };
+            let what = format!("`{key}` is {written}, not {shortest} second{plural} to 366 days");
             faults.error(node.place, what);
             None
         }
     }
 }
 
-fn parse(text: &str) -> Option<u64> {
+/// The seconds of a number with a unit.
+pub(crate) fn parse(text: &str) -> Option<u64> {
     let unit = match text.as_bytes().last()? {
         b's' => 1,
         b'm' => 60,

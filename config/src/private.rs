@@ -75,14 +75,14 @@ pub(crate) fn read(node: &Node<'_>, faults: &mut Faults) -> Option<At<Vec<Privat
         let shown = below.display();
         if above == below {
             let noted = faults.error(below_place, format!("{shown} is listed twice"));
-            noted.other(above_place, "it is here");
+            noted.other(above_place, "it is first listed here");
         } else {
             let above = above.display();
             let what = format!("{shown} does not exist in the private {above}, which is empty");
             faults
                 .error(below_place, what)
                 .help("take one of them out")
-                .other(above_place, "it is here");
+                .other(above_place, format!("the private {above} is here"));
         }
     }
     Some(At {
@@ -229,6 +229,11 @@ impl Instance {
 }
 
 fn mode(node: &Node<'_>, faults: &mut Faults) -> Option<u32> {
+    if matches!(node.value, Value::Number(_)) {
+        let noted = faults.error(node.place, "expected a mode in \" \", not a number");
+        noted.help("write it as chmod(1) takes it, such as \"0755\"");
+        return None;
+    }
     let text = shape::text(node, faults)?;
     match u32::from_str_radix(text.value, 8) {
         Ok(bits) if bits <= 0o1777 && !text.value.starts_with('+') => Some(bits),

@@ -209,7 +209,7 @@ impl Keys {
             "masked" => self.masked = entry::paths(key, node, path::masked, faults),
             "unmounted" => self.unmounted = entry::paths(key, node, path::unmounted, faults),
             "proc" => self.proc = shape::word(node, view::PROC, faults),
-            "hidepid" => self.hidepid = shape::word(node, view::HIDEPID, faults),
+            "hidepid" => self.hidepid = view::hidepid(node, faults),
             "dev" => self.dev = shape::word(node, view::DEV, faults),
             "sys" => self.sys = shape::word(node, view::SYS, faults),
             "root" => self.root = view::root(node, faults),
@@ -251,7 +251,8 @@ fn extends(name: &str, node: &Node<'_>, faults: &mut Faults) -> Option<At<Vec<At
         _ => shape::texts(node, faults)?.value,
     };
     if name == NONE {
-        let what = "profile `none` extends nothing: root's logins and systemd-user depend on it";
+        let what =
+            "profile `none` must not extend any: root's logins and systemd-user depend on it";
         faults.error(node.place, what);
         return None;
     }
@@ -267,7 +268,7 @@ fn extends(name: &str, node: &Node<'_>, faults: &mut Faults) -> Option<At<Vec<At
             let what = format!("`{}` is listed twice", one.value);
             faults
                 .error(one.place, what)
-                .other(first.place, "it is here");
+                .other(first.place, "it is first listed here");
         }
     }
     let owned = list.into_iter().map(|one| At {
@@ -305,7 +306,8 @@ fn namespaces(name: &str, node: &Node<'_>, faults: &mut Faults) -> Option<At<BTr
     }
     if name == NONE && !list.value.is_empty() {
         // or a single line for `none` would confine root and every systemd --user
-        let what = "profile `none` has no namespaces: root's logins and systemd-user depend on it";
+        let what =
+            "profile `none` must have no namespaces: root's logins and systemd-user depend on it";
         faults
             .error(list.place, what)
             .help("give the profile another name and a rule");

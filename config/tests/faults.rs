@@ -58,7 +58,7 @@ fn all_mistakes_of_a_file_are_found_at_once_in_the_order_of_the_file() {
         format!("{error:#}"),
         "p.toml:2:11: there is no profile `x`; define it with [profile.x]\n 2 | profile = 'x'\n   |           ^^^\n\
          p.toml:4:9: `grace` is 999 seconds, not 0 to 300\n 4 | grace = 999\n   |         ^^^\n\
-         p.toml:6:9: path `sh` is not absolute\n 6 | shell = 'sh'\n   |         ^^^^"
+         p.toml:6:9: path `sh` is not absolute: it has to begin with `/`\n 6 | shell = 'sh'\n   |         ^^^^"
     );
 }
 
