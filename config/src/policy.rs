@@ -196,7 +196,8 @@ impl Policy {
         }
         // what one file has too much of is told already; the built-in policy is not counted
         let one_by_one = faults.is_empty();
-        if let (true, Some(rule)) = (one_by_one, self.rules.get(MAX_RULES + 3)) {
+        let too_many = self.rules.len() > MAX_RULES + 3;
+        if let (true, Some(rule)) = (one_by_one && too_many, self.rules.get(MAX_RULES)) {
             let what = format!("more than {MAX_RULES} rules in all files");
             faults.error(rule.place, what);
         }

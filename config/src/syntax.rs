@@ -106,6 +106,16 @@ pub(crate) fn fault(text: &str, error: &ParseError) -> SyntaxFault {
         "invalid unquoted key" if found == Some(':') => told("expected `=` after the key, not `:`"),
         "invalid unquoted key" => told("a key has letters, digits, `-` and `_` only"),
         "key with no value" | "missing value for key" => told("expected `=` after the key"),
+        "missing assignment between key-value pairs" => {
+            // what comes next may be lines below
+            let end = text.get(..at.start()).unwrap_or("").trim_end().len();
+            let after = Span::new_unchecked(end, end);
+            SyntaxFault::new(after, "expected `=` after the key").begins(whole)
+        }
+        "missing key for inline table element" | "invalid inline table element" => {
+            told("expected `key = value` here").begins(whole)
+        }
+        "extra assignment between key-value pairs" => told("there is one `=` too many"),
         "extra `=`" => told("there is one `=` too many"),
         "invalid key-value pair" => told("there is no key before this"),
         "extra comma in array" | "extra comma in inline table" => {

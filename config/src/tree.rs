@@ -161,9 +161,6 @@ fn is_lost_header(text: &str, span: Span) -> bool {
     headers.iter().any(|header| line.starts_with(header))
 }
 
-/// Most syntax faults that are told of one piece: after each one its rest is read again.
-const MAX_FAULTS: usize = 20;
-
 fn piece<'t>(
     source: toml_parser::Source<'t>,
     mut tokens: &[Token],
@@ -174,17 +171,25 @@ fn piece<'t>(
     // the keys of a piece may be indented, and those of tables in values are more so
     let mut keys = error.iter().flat_map(|_| key_lines(source, tokens));
     let indent = keys.next().map(|(_, indent)| indent);
-    for _ in 0..MAX_FAULTS {
-        let Some(found) = error else { break };
-        let from = syntax_fault(source, &found, origin, faults);
-        piece.faulty = true;
-        piece.entries.retain(|entry| entry.value.place.end < from);
-        // what follows from a fault would only distract from it, so that the next key is gone to
-        let Some(next) = next_key(source, tokens, &found, indent) else {
-            break;
+    // read as a whole so far; after a fault each key by itself
+    let mut end = tokens.len();
+    while piece.faulty || error.is_some() {
+        let next = match &error {
+            None => Some(end),
+            Some(found) => {
+                let from = syntax_fault(source, found, origin, faults);
+                piece.faulty = true;
+                piece.entries.retain(|entry| entry.value.place.end < from);
+                // what follows from a fault would only distract from it
+                next_key(source, tokens, found, indent)
+            }
         };
-        tokens = tokens.get(next..).unwrap_or(&[]);
-        let (rest, next_error) = parsed(source, tokens, origin);
+        tokens = next.and_then(|next| tokens.get(next..)).unwrap_or(&[]);
+        if tokens.is_empty() || faults.is_full() {
+            break;
+        }
+        end = key_end(source, tokens);
+        let (rest, next_error) = parsed(source, tokens.get(..end).unwrap_or(tokens), origin);
         piece.entries.extend(rest.entries);
         error = next_error;
     }
@@ -233,12 +238,32 @@ fn key_lines<'a>(
     let text = source.input();
     tokens.iter().enumerate().filter_map(move |(at, token)| {
         let start = token.span().start();
-        // also what is meant for one, which is the next fault
-        let after = ['=', ':', '['];
-        let is_key = token.kind() == TokenKind::Atom && syntax::starts_key(text, start, &after);
+        let is_key = token.kind() == TokenKind::Atom && is_key(source, start);
         let line = || text.get(..start).and_then(|before| before.rfind('\n'));
         is_key.then(|| (at, start - line().map_or(0, |end| end + 1)))
     })
+}
+
+/// How many tokens a key that begins with the first one has, with its value.
+fn key_end(source: toml_parser::Source<'_>, tokens: &[Token]) -> usize {
+    let mut depth = 0usize;
+    for (at, token) in tokens.iter().enumerate() {
+        let start = token.span().start();
+        match token.kind() {
+            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => depth += 1,
+            TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
+                depth = depth.saturating_sub(1);
+            }
+            TokenKind::Atom if at > 0 && depth == 0 && is_key(source, start) => return at,
+            _ => {}
+        }
+    }
+    tokens.len()
+}
+
+/// Whether a line like `key = ...` begins at an offset, or what is meant for one.
+fn is_key(source: toml_parser::Source<'_>, start: usize) -> bool {
+    syntax::starts_key(source.input(), start, &['=', ':', '['])
 }
 
 /// The first token of the next key after a fault that is no key of a table within a value.

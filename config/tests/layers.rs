@@ -143,10 +143,10 @@ fn nothing_in_a_weaker_file_becomes_wrong_by_what_a_stronger_one_says() {
     ];
     let mut right = 0;
     for (above, below) in shapes {
-        let vendor: Vec<String> = SETTINGS
-            .iter()
-            .map(|weak| format!("{below}{weak}\n"))
-            .collect();
+        // of one profile and another nothing meets
+        let apart = !below.contains("[profile.base]") && !above.contains("'x'");
+        let weak = SETTINGS.iter().take(if apart { 1 } else { usize::MAX });
+        let vendor: Vec<String> = weak.map(|weak| format!("{below}{weak}\n")).collect();
         let vendor = vendor.iter().filter(|vendor| policy("", vendor).is_ok());
         for (strong, vendor) in SETTINGS
             .iter()
