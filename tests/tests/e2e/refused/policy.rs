@@ -223,7 +223,7 @@ fn root_is_confined_if_a_rule_names_it_and_let_in_if_that_rule_is_impossible() {
     gets_in_with_one_line(
         &host,
         &["su", "-c"],
-        &["cannot be given the user namespace of profile"],
+        &["root cannot be given a user namespace"],
     );
 }
 
