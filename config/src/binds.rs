@@ -1,13 +1,12 @@
 //! `binds`: files and directories of the host at a place of the session.
 
-use std::path::Path;
-
 use crate::diagnostic::Faults;
 use crate::entry;
+use crate::profile::Profile;
 use crate::source::{At, Place};
 use crate::template::{About, Check, Template, Values};
 use crate::tree::{Node, Value};
-use crate::{Attributes, BindIds, Error, Mount, Propagation, path, shape};
+use crate::{Attributes, BindIds, Error, Mount, Namespace, Propagation, path, shape};
 
 /// The keys of an entry of `binds`.
 pub const BIND_KEYS: &[&str] = &[
@@ -147,6 +146,13 @@ fn options(node: &Node<'_>, faults: &mut Faults) -> Attributes {
         return attributes;
     };
     for one in list.value {
+        if let Value::Text(text) = &one.value
+            && text == "rw"
+        {
+            let what = "`rw` is no option: a bind can be written to unless it has `ro`";
+            faults.error(one.place, what).help("take it out");
+            continue;
+        }
         let Some(option) = shape::word(one, BIND_OPTIONS, faults) else {
             continue;
         };
@@ -164,15 +170,17 @@ fn options(node: &Node<'_>, faults: &mut Faults) -> Attributes {
 /// # Errors
 /// The host does not answer, or a template gives a path that cannot be bound.
 pub(crate) fn mounts(
-    profile: &str,
-    binds: &[Bind],
-    shell: &Path,
+    name: &str,
+    profile: &Profile,
     values: &Values<'_>,
 ) -> Result<Vec<Mount>, Error> {
-    let mut mounts = Vec::with_capacity(binds.len());
-    for bind in binds {
+    let mut mounts = Vec::with_capacity(profile.binds.len());
+    let shell = &profile.shell;
+    // a stronger file may have taken the namespace away from those who want its ids
+    let can_have = |ids: &BindIds| *ids == BindIds::Owner || profile.has(Namespace::User);
+    for bind in &profile.binds {
         let refused = |why| Error::View {
-            profile: profile.to_owned(),
+            profile: name.to_owned(),
             key: "binds",
             why,
         };
@@ -189,7 +197,7 @@ pub(crate) fn mounts(
             attributes: bind.attributes,
             recursive: bind.recursive,
             propagation: bind.propagation,
-            ids: bind.ids,
+            ids: bind.ids.filter(can_have),
             optional: bind.optional,
         });
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::binds::Bind;
-use crate::diagnostic::Faults;
+use crate::diagnostic::{Faults, Noted};
 use crate::profile::{Keys, Profile};
 use crate::source::{At, Place};
 use crate::view::{DevView, ProcView};
@@ -18,7 +18,8 @@ fn at<T>(set: &Option<At<T>>) -> Option<Place> {
 /// Notes the keys of a profile that say something about what it does not have: the writer
 /// expects something that would not happen. `own` is what the profile sets itself, `settled`
 /// with what it extends. A key that is weaker than the list of namespaces is not in question:
-/// whoever wrote it could not know.
+/// whoever wrote it could not know. And of two that cannot both be, the stronger one is told: it
+/// may be that nobody here can change the other one.
 pub(crate) fn contradictions(name: &str, own: &Keys, settled: &Keys, faults: &mut Faults) {
     use Namespace::{Mount, Pid, User, Uts};
     let profile = Profile::new(settled);
@@ -48,14 +49,28 @@ pub(crate) fn contradictions(name: &str, own: &Keys, settled: &Keys, faults: &mu
         ("timeout", at(&own.timeout), Mount, "mount"),
         ("on_failure", at(&own.on_failure), Mount, "mount"),
         ("mode", at(&own.mode), Mount, "mount"),
+        ("scope", at(&own.scope), Mount, "mount"),
+        ("on_logout", at(&own.on_logout), Mount, "mount"),
+        ("keep_for", at(&own.keep_for), Mount, "mount"),
+        ("max_sessions", at(&own.max_sessions), Mount, "mount"),
+        ("max_lifetime", at(&own.max_lifetime), Mount, "mount"),
+        // what else it needs is told with the other keys of life
+        ("idle", at(&own.idle), Mount, "mount"),
+        (
+            "on_policy_change",
+            at(&own.on_policy_change),
+            Mount,
+            "mount",
+        ),
     ];
     for (key, place, kind, kind_name) in keys {
-        let stronger = |at: &Place| kinds.is_none_or(|kinds| at.file <= kinds.file);
-        let Some(place) = place.filter(|at| !profile.has(kind) && stronger(at)) else {
+        let known = |at: &Place| kinds.is_none_or(|kinds| at.knows(kinds));
+        let Some(place) = place.filter(|at| !profile.has(kind) && known(at)) else {
             continue;
         };
-        let what =
-            format!("`{key}` says nothing in profile `{name}`, which has no {kind_name} namespace");
+        let what = format!(
+            "`{key}` has no effect in profile `{name}`, which has no {kind_name} namespace"
+        );
         let noted = faults.error(place, what).help(format!(
             "take it out or add \"{kind_name}\" to `namespaces`"
         ));
@@ -64,83 +79,133 @@ pub(crate) fn contradictions(name: &str, own: &Keys, settled: &Keys, faults: &mu
         }
     }
     if profile.has(Mount) {
-        program(own, &profile, faults);
+        program(settled, &profile, faults);
         missing(settled, &profile, faults);
-        user_namespace(name, &profile, faults);
+        user_namespace(name, kinds, &profile, faults);
         overlaps(&profile, faults);
     }
 }
 
 /// Notes a shell or command that the session could not run.
-fn program(own: &Keys, profile: &Profile, faults: &mut Faults) {
-    let (what, program) = match profile.command.first() {
-        Some(program) => ("command", Path::new(program)),
-        None => ("shell", profile.shell.as_path()),
+fn program(settled: &Keys, profile: &Profile, faults: &mut Faults) {
+    let (what, program, set) = match profile.command.first() {
+        Some(program) => ("command", Path::new(program), at(&settled.command)),
+        None => ("shell", profile.shell.as_path(), at(&settled.shell)),
     };
-    let shown = program.display();
-    let told = at(&own.command).or(at(&own.shell));
-    let private = profile.private.iter().filter_map(|one| one.path.fixed());
-    let hidden = private.map(Path::new).find(|one| program.starts_with(one));
-    if let (Some(place), Some(hidden)) = (told.or(at(&own.private)), hidden) {
-        let hidden = hidden.display();
-        let what = format!("the {what} {shown} would be hidden by the private directory {hidden}");
-        faults.error(place, what);
+    let private = profile.private.iter();
+    let mut private = private.filter_map(|one| Some((Path::new(one.path.fixed()?), one.place)));
+    let masked = profile.masked.iter();
+    let mut masked = masked.map(|one| (one.path.as_path(), Some(one.place)));
+    let hides = |(path, _): &(&Path, Option<Place>)| program.starts_with(path);
+    let hiders = [
+        ("private", private.find(hides)),
+        ("masked", masked.find(hides)),
+    ];
+    for (key, hider) in hiders {
+        let Some((path, hider)) = hider else { continue };
+        let (path, program) = (path.display().to_string(), program.display());
+        let help = match hider {
+            None => by_default(&path),
+            Some(_) => format!("take it out of `{key}`, or set another `{what}`"),
+        };
+        let message = format!("the {key} {path} would hide the {what} {program}");
+        let hider = (hider, &*format!("the {key} {path} is here"));
+        let set = (set, &*format!("the {what} is set here"));
+        if let Some(noted) = collide(hider, set, message, faults) {
+            noted.help(help);
+        }
     }
-    let mut masks = profile.masked.iter();
-    let mask = masks.find(|one| program.starts_with(&one.path));
-    if let (Some(place), Some(mask)) = (told.or(at(&own.masked)), mask) {
-        let what = format!("the {what} {shown} would be hidden, since it is masked");
-        faults
-            .error(place, what)
-            .other(mask.place, "the mask is here");
-    }
+}
+
+/// One of two keys that cannot both be: where it is set, if it is, and what is said of it where
+/// the fault is told at the other one.
+pub(crate) type Side<'s> = (Option<Place>, &'s str);
+
+/// Where a fault of two is told: in the stronger file, whose writer could know both, and in one
+/// file at the second; and what is said where the other one is.
+fn stronger<'s>(one: Side<'s>, two: Side<'s>) -> Option<(Place, Option<(Place, &'s str)>)> {
+    Some(match (one.0, two.0) {
+        (Some(first), Some(second)) if !second.knows(first) => (first, Some((second, two.1))),
+        (Some(first), Some(second)) => (second, Some((first, one.1))),
+        (first, second) => (first.or(second)?, None),
+    })
+}
+
+/// Notes a fault of two.
+pub(crate) fn collide<'f>(
+    one: Side<'_>,
+    two: Side<'_>,
+    what: String,
+    faults: &'f mut Faults,
+) -> Option<Noted<'f>> {
+    let (place, other) = stronger(one, two)?;
+    let noted = faults.error(place, what);
+    Some(match other {
+        Some((other, said)) => noted.other(other, said),
+        None => noted,
+    })
+}
+
+/// What to do about a directory that is private without anybody having said so.
+fn by_default(path: &str) -> String {
+    format!("{path} is private by default: set `private` without it, or take this out")
 }
 
 /// Notes what cannot be there for another key's sake.
 fn missing(settled: &Keys, profile: &Profile, faults: &mut Faults) {
     let root = settled.root.as_ref().filter(|set| set.value.is_some());
-    let host_dev = settled
-        .dev
-        .as_ref()
-        .filter(|set| set.value == DevView::Host);
-    if let (Some(root), Some(dev)) = (root, host_dev) {
-        let what = "dev = \"host\" cannot be had with another root, which has a minimal /dev";
-        let noted = faults.error(dev.place, what).help("take it out");
-        noted.other(root.place, "the root is set here");
+    let root = root.map(|set| set.place);
+    if let Some(root) = root {
+        let said = "the root is set here";
+        // in a weaker file they mean the host's own root
+        let dev = settled.dev.as_ref().filter(|set| set.place.knows(root));
+        if let Some(dev) = dev.filter(|set| set.value == DevView::Host) {
+            let what = "dev = \"host\" cannot be had with another root, which has a minimal /dev";
+            let noted = faults.error(dev.place, what).help("take it out");
+            noted.other(root, said);
+        }
+        let sys = settled.sys.as_ref().filter(|set| set.place.knows(root));
+        if let Some(sys) = sys.filter(|set| set.value.is_none()) {
+            let what = "sys = \"host\" cannot be had with another root";
+            let noted = faults.error(sys.place, what);
+            noted
+                .help("say \"read-only\", or take it out for an empty /sys")
+                .other(root, said);
+        }
     }
-    let host_sys = settled.sys.as_ref().filter(|set| set.value.is_none());
-    if let (Some(root), Some(sys)) = (root, host_sys) {
-        let what = "sys = \"host\" cannot be had with another root";
-        let noted = faults.error(sys.place, what);
-        noted
-            .help("say \"read-only\", or take it out for an empty /sys")
-            .other(root.place, "the root is set here");
-    }
-    let minimal = profile.dev == DevView::Minimal || profile.root.is_some();
+    let minimal = profile.dev == DevView::Minimal || root.is_some();
+    let minimal = minimal.then(|| root.or(at(&settled.dev)));
     let pids = profile.has(Namespace::Pid) && profile.proc == ProcView::Pids;
     let why_not = |path: &Path| {
         let mut parts = path.components().skip(1);
         let (first, second) = (parts.next()?, parts.next()?.as_os_str().to_str()?);
         match first.as_os_str().to_str()? {
-            "dev" if minimal && !MINIMAL_DEV.contains(&second) => Some("a minimal /dev"),
+            "dev" if !MINIMAL_DEV.contains(&second) => Some(("a minimal /dev", minimal?)),
             "proc" if pids && !second.starts_with(|c: char| c.is_ascii_digit()) => {
-                (!second.ends_with("self")).then_some("a /proc of processes only")
+                let own = second.ends_with("self");
+                (!own).then_some(("a /proc of processes only", at(&settled.proc)))
             }
             _ => None,
         }
     };
     let masked = profile.masked.iter();
-    let masked = masked.map(|one| (one.path.as_path(), Some(one.place), one.optional));
+    let masked = masked.map(|one| ("masked", one.path.as_path(), Some(one.place), one.optional));
     let private = profile.private.iter();
     let private = private.map(|one| {
         let fixed = one.path.fixed().unwrap_or("/");
-        (Path::new(fixed), one.place, one.optional)
+        ("private", Path::new(fixed), one.place, one.optional)
     });
-    for (path, place, optional) in masked.chain(private) {
-        if let (false, Some(place), Some(why)) = (optional, place, why_not(path)) {
-            let what = format!("{} does not exist in {why}", path.display());
-            let help = "take it out, or say { path = ..., optional = true }";
-            faults.error(place, what).help(help);
+    for (key, path, place, optional) in masked.chain(private) {
+        if let (false, Some(_), Some((why, taker))) = (optional, place, why_not(path)) {
+            let path = path.display();
+            let what = format!("{path} does not exist in {why}");
+            let taker = (taker, &*format!("{why} is wanted here"));
+            let listed = (place, &*format!("{path} is {key} here"));
+            if let Some(noted) = collide(taker, listed, what, faults) {
+                noted.help(format!(
+                    "take it out of `{key}`, or say {{ path = ..., optional = true }} there"
+                ));
+            }
         }
     }
 }
@@ -151,17 +216,21 @@ const MINIMAL_DEV: [&str; 13] = [
     "stdout", "stderr",
 ];
 
-fn user_namespace(name: &str, profile: &Profile, faults: &mut Faults) {
-    let of_session = |bind: &&Bind| bind.ids == Some(BindIds::Session);
+fn user_namespace(name: &str, kinds: Option<Place>, profile: &Profile, faults: &mut Faults) {
+    let known = |at: Place| kinds.is_none_or(|kinds| at.knows(kinds));
+    let of_session = |bind: &&Bind| bind.ids == Some(BindIds::Session) && known(bind.place);
     if let (false, Some(bind)) = (
         profile.has(Namespace::User),
         profile.binds.iter().find(of_session),
     ) {
         let what = format!(
-            "ids = \"session\" says nothing in profile `{name}`, which has no user namespace"
+            "ids = \"session\" has no effect in profile `{name}`, which has no user namespace"
         );
         let help = "take it out or add \"user\" to `namespaces`";
-        faults.error(bind.place, what).help(help);
+        let noted = faults.error(bind.place, what).help(help);
+        if let Some(kinds) = kinds {
+            noted.other(kinds, "the namespaces are set here");
+        }
     }
 }
 
@@ -193,6 +262,11 @@ impl Spot<'_> {
             _ => format!("the {} {}", self.is(), self.path),
         }
     }
+
+    fn is_here(&self) -> String {
+        let verb = if self.order == HOMES { "are" } else { "is" };
+        format!("{} {verb} here", self.shown())
+    }
 }
 
 const READ_ONLY: usize = 0;
@@ -220,10 +294,10 @@ fn overlaps(profile: &Profile, faults: &mut Faults) {
             if same || !covers || through || !is_in(early.path, late.path) {
                 continue;
             }
-            let Some((place, other)) = stronger(early, late) else {
-                continue;
-            };
-            if !told.insert(place) {
+            let (early_is, late_is) = (early.is_here(), late.is_here());
+            let sides = ((early.place, &*early_is), (late.place, &*late_is));
+            let is_new = stronger(sides.0, sides.1).is_some_and(|(place, _)| told.insert(place));
+            if !is_new {
                 continue;
             }
             let what = match early.path == late.path {
@@ -233,16 +307,19 @@ fn overlaps(profile: &Profile, faults: &mut Faults) {
                 true => format!("{} is both {} and {}", late.path, early.is(), late.is()),
                 false => format!("{} would hide {}", late.shown(), early.shown()),
             };
+            let default = [early, late].into_iter().find(|spot| spot.place.is_none());
             let help = match (early.order, late.order) {
-                (READ_ONLY, BIND..MASK) => "say options = [\"ro\"] in the bind instead",
-                (BIND..MASK, BIND..MASK) if early.path != late.path => {
-                    "list the directory above before what is in it"
+                _ if default.is_some() => {
+                    default.map(|one| by_default(one.path)).unwrap_or_default()
                 }
-                _ => "take one of them out",
+                (READ_ONLY, BIND..MASK) => "say options = [\"ro\"] in the bind instead".to_owned(),
+                (BIND..MASK, BIND..MASK) if early.path != late.path => {
+                    "list the directory above before what is in it".to_owned()
+                }
+                _ => "take one of them out".to_owned(),
             };
-            let noted = faults.error(place, what).help(help);
-            if let Some(other) = other {
-                noted.other(other, "the other one is here");
+            if let Some(noted) = collide(sides.0, sides.1, what, faults) {
+                noted.help(help);
             }
         }
     }
@@ -260,20 +337,11 @@ fn overlaps(profile: &Profile, faults: &mut Faults) {
         };
         let (mask_path, above) = (mask.path.display(), empty.path.text());
         let what = format!("{mask_path} does not exist in the private {above}, which is empty");
-        let noted = faults.error(mask.place, what).help("take it out");
-        if let Some(place) = empty.place {
-            noted.other(place, "it is here");
+        let private = (empty.place, &*format!("the private {above} is here"));
+        let masked = (Some(mask.place), &*format!("{mask_path} is masked here"));
+        if let Some(noted) = collide(private, masked, what, faults) {
+            noted.help("take it out of `masked`");
         }
-    }
-}
-
-/// Where a fault of two is told: in the stronger file, whose writer could know both, and where
-/// the other one is.
-fn stronger(early: &Spot<'_>, late: &Spot<'_>) -> Option<(Place, Option<Place>)> {
-    match (early.place, late.place) {
-        (Some(early), Some(late)) if early.file < late.file => Some((early, Some(late))),
-        (Some(early), Some(late)) => Some((late, Some(early))),
-        (one, other) => one.or(other).map(|place| (place, None)),
     }
 }
 

@@ -117,16 +117,26 @@ impl Excerpt {
         // a file of one enormous line is shown from a little before the fault
         let first = if from + 20 < EXCERPT { 0 } else { from - 40 };
         let shown = text.chars().skip(first).take(EXCERPT);
-        let shown: String = shown
+        let mut shown: String = shown
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
-        let room = (shown.chars().count() + first).saturating_sub(from);
+        let end = first + shown.chars().count();
+        let room = end.saturating_sub(from);
+        let mut skip = from - first;
+        // what is cut off must not look as if it were not there
+        if first > 0 {
+            shown.insert(0, '…');
+            skip += 1;
+        }
+        if text.chars().nth(end).is_some() {
+            shown.push('…');
+        }
         Excerpt {
             file: source.name.clone(),
             line,
             column: from + 1,
             text: shown,
-            mark: (from - first, to.saturating_sub(from).min(room).max(1)),
+            mark: (skip, to.saturating_sub(from).min(room).max(1)),
         }
     }
 
@@ -159,9 +169,13 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 
 /// The faults found so far.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<Fault>);
+pub(crate) struct Faults {
+    found: Vec<Fault>,
+    /// there may be more
+    cut: bool,
+}
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Fault {
     severity: Severity,
     place: Place,
@@ -182,32 +196,71 @@ impl Faults {
     }
 
     fn note(&mut self, severity: Severity, place: Place, message: String) -> Noted<'_> {
-        if self.0.len() >= MAX_FOUND {
+        if self.is_full() {
+            self.cut();
             return Noted(None);
         }
-        self.0.push(Fault {
+        self.found.push(Fault {
             severity,
             place,
             message,
             help: None,
             other: None,
         });
-        Noted(self.0.last_mut())
+        Noted(self.found.last_mut())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
+    }
+
+    /// How many were found so far.
+    pub(crate) fn count(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Has those that were noted since so many told at a place, if it is in a stronger file: that
+    /// is where what is wrong came from.
+    pub(crate) fn told_at(&mut self, place: Place, since: usize) {
+        for fault in self.found.iter_mut().skip(since) {
+            if !fault.place.knows(place) {
+                let there = std::mem::replace(&mut fault.place, place);
+                let said = "this does not go with what is taken over";
+                fault.other = Some((there, said.to_owned()));
+            }
+        }
     }
 
     /// Whether as many were found as are kept.
     pub(crate) fn is_full(&self) -> bool {
-        self.0.len() >= MAX_FOUND
+        self.found.len() >= MAX_FOUND
+    }
+
+    /// Notes that not everything was looked at, since as many were found as are kept.
+    pub(crate) fn cut(&mut self) {
+        self.cut = true;
     }
 
     /// The faults in the order of the texts.
     pub(crate) fn shown(mut self, sources: &[Source]) -> Vec<Diagnostic> {
-        self.0.sort_by_key(|fault| (fault.place, fault.severity));
-        let shown = self.0.into_iter().map(|fault| Diagnostic {
+        self.found
+            .sort_by_key(|fault| (fault.place, fault.severity));
+        // what a profile takes over is found wrong in each that does
+        self.found.dedup();
+        let severity = self.found.iter().map(|fault| fault.severity).min();
+        let last = self.found.last().map(|fault| fault.place);
+        if let (Some(severity), Some(place), true) = (severity, last, self.cut) {
+            self.found.push(Fault {
+                severity,
+                place,
+                message: format!(
+                    "not more than {MAX_FOUND} faults are told, and there may be more"
+                ),
+                help: Some("mend these first".to_owned()),
+                other: None,
+            });
+        }
+        let shown = self.found.into_iter().map(|fault| Diagnostic {
             severity: fault.severity,
             at: Excerpt::new(sources, fault.place),
             message: fault.message,
@@ -308,7 +361,8 @@ mod tests {
         let text = format!("{}X{}", "a".repeat(5000), "b".repeat(5000));
         let at = only(&text, 5000, 5001).at;
         assert_eq!(at.column, 5001);
-        assert!(at.text.chars().count() <= EXCERPT);
+        assert!(at.text.chars().count() <= EXCERPT + 2);
+        assert!(at.text.starts_with('…') && at.text.ends_with('…'));
         assert_eq!(at.text.chars().nth(at.mark.0), Some('X'));
         assert_eq!(at.mark.1, 1);
     }

@@ -54,7 +54,7 @@ pub(crate) fn paths(
             let what = format!("{} is listed twice", entry.path.display());
             faults
                 .error(entry.place, what)
-                .other(first.place, "it is here");
+                .other(first.place, "it is first listed here");
         }
         found.push(entry);
     }

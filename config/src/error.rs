@@ -200,10 +200,8 @@ impl fmt::Display for Error {
                 let user = printable(user);
                 write!(
                     f,
-                    "user `{user}` has no subordinate {kind}s in {}; give some with `usermod {} \
-                     FIRST-LAST {user}`",
-                    kind.file(),
-                    kind.usermod_option()
+                    "user `{user}` has no subordinate {kind}s; give some with `nsctl ranges \
+                     --allocate {user}`"
                 )
             }
             Error::BadRange {
@@ -244,8 +242,8 @@ impl fmt::Display for Error {
             }
             Error::RootUserNamespace { user, profile } => write!(
                 f,
-                "profile `{profile}` would map the host's root for user `{}`; choose a profile \
-                 without the user namespace for it",
+                "user `{}` cannot be given the user namespace of profile `{profile}`, which would \
+                 map the host's root; choose a profile without it",
                 printable(user)
             ),
             Error::Hostname { profile, name, why } => write!(

@@ -74,7 +74,7 @@ pub(crate) fn read(node: &Node<'_>, faults: &mut Faults) -> Option<At<Home>> {
     ];
     for (key, place) in only {
         if let (Some(place), true) = (place, kind != Kind::Ephemeral) {
-            let what = format!("`{key}` says nothing about a home that is not ephemeral");
+            let what = format!("`{key}` has no effect on a home that is not ephemeral");
             let help = "take it out or say kind = \"ephemeral\"";
             faults.error(place, what).help(help);
         } else if let (Some(place), "size" | "inodes", Some(store)) = (place, key, &store) {

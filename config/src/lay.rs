@@ -8,7 +8,8 @@ use crate::profile::{Keys, PROFILE_KEYS};
 use crate::rule::Rule;
 use crate::shape;
 use crate::source::{At, Place};
-use crate::tree::{self, Entry, Header, Key, Piece, Value};
+use crate::subtable::Tables;
+use crate::tree::{self, Entry, Header, Key, Node, Piece, Value};
 
 /// The keys at the top of a policy.
 pub const TOP_KEYS: &[&str] = &["rule", "profile", "default", "exempt"];
@@ -46,13 +47,19 @@ impl Text {
     /// Reads a text and notes what is wrong with it.
     pub(crate) fn read(text: &str, file: u32, faults: &mut Faults) -> Text {
         let mut read = Text::default();
+        let mut tables = Tables::default();
         tree::read(text, file, faults, |piece, faults| {
-            read.piece(piece, faults)
+            read.piece(piece, &mut tables, faults)
         });
+        for table in tables.into_all() {
+            let name = &table.profile;
+            let said = read.said(&name.value, name.place, faults);
+            said.set(&name.value, &table.key, &table.value, faults);
+        }
         read
     }
 
-    fn piece(&mut self, piece: &Piece<'_>, faults: &mut Faults) {
+    fn piece<'t>(&mut self, piece: &Piece<'t>, tables: &mut Tables<'t>, faults: &mut Faults) {
         if let (Header::List, [key]) = (piece.header, piece.path.as_slice())
             && key.value == "rule"
         {
@@ -60,15 +67,20 @@ impl Text {
         }
         let path: Vec<&str> = piece.path.iter().map(|key| key.value.as_ref()).collect();
         match (piece.header, path.as_slice()) {
-            (Header::None, _) => self.top(&piece.entries, faults),
+            (Header::None, _) => self.top(&piece.entries, tables, faults),
             (Header::Table, ["profile"]) => {
                 for entry in &piece.entries {
-                    self.profile_entry(&entry.key, &entry.dotted, entry, faults);
+                    self.profile_entry(&entry.key, &entry.dotted, entry, tables, faults);
                 }
             }
-            (Header::Table, ["profile", name]) => {
-                if let Some(key) = piece.path.get(1) {
-                    self.profile_header(name, key.place, piece, faults);
+            (Header::Table, ["profile", _]) => {
+                if let Some(name) = piece.path.get(1) {
+                    self.profile_header(name, piece, tables, faults);
+                }
+            }
+            (_, ["profile", _, _]) => {
+                if let [_, name, key] = piece.path.as_slice() {
+                    tables.header(name, key, piece);
                 }
             }
             // a header that was misread: told already
@@ -77,8 +89,8 @@ impl Text {
                 let noted = faults.error(piece.place, "a rule is written with two brackets");
                 noted.help("write [[rule]]");
             }
-            (_, ["profile", name, key, ..]) => {
-                let what = format!("`{key}` of profile `{name}` is written as a table of its own");
+            (_, ["profile", name, key, inner, ..]) => {
+                let what = format!("`{inner}` of `{key}` in profile `{name}` is no table");
                 let help = format!("write it as `{key} = ...` under [profile.{name}]");
                 faults.error(piece.place, what).help(help);
             }
@@ -97,7 +109,7 @@ impl Text {
         }
     }
 
-    fn top(&mut self, entries: &[Entry<'_>], faults: &mut Faults) {
+    fn top<'t>(&mut self, entries: &[Entry<'t>], tables: &mut Tables<'t>, faults: &mut Faults) {
         for (at, entry) in entries.iter().enumerate() {
             let same = |first: &&Entry<'_>| {
                 first.key.value == entry.key.value
@@ -109,19 +121,26 @@ impl Text {
                 continue;
             }
             match (entry.key.value.as_ref(), entry.dotted.as_slice()) {
-                ("profile", [name, rest @ ..]) => self.profile_entry(name, rest, entry, faults),
+                ("profile", [name, rest @ ..]) => {
+                    self.profile_entry(name, rest, entry, tables, faults);
+                }
                 ("profile", []) => match &entry.value.value {
                     Value::Table(profiles) => {
                         for inner in profiles {
-                            self.profile_entry(&inner.key, &inner.dotted, inner, faults);
+                            let rest = &inner.dotted;
+                            self.profile_entry(&inner.key, rest, inner, tables, faults);
                         }
+                    }
+                    Value::Text(name) => {
+                        let what = "`profile` at the top is for the tables of profiles";
+                        let noted = faults.error(entry.key.place, what);
+                        noted.help(format!(
+                            "write [[rule]] above it for a rule, or default = \"{name}\""
+                        ));
                     }
                     _ => shape::wrong(&entry.value, "a table", faults),
                 },
-                ("rule", _) => {
-                    let noted = faults.error(entry.key.place, "a rule has a header of its own");
-                    noted.help("write [[rule]], and its keys in the lines below");
-                }
+                ("rule", []) => self.rules_in_list(&entry.value, faults),
                 ("default", []) => {
                     let name = shape::text(&entry.value, faults);
                     self.default = name.map(|name| At {
@@ -130,10 +149,41 @@ impl Text {
                     });
                 }
                 ("exempt", []) => self.exempt = exempt(entry, faults),
-                (key @ ("default" | "exempt"), _) => {
+                (key @ ("default" | "exempt" | "rule"), _) => {
                     faults.error(entry.key.place, format!("`{key}` is no table"));
                 }
-                (key, _) => shape::unknown(key, entry.key.place, TOP_KEYS, "a policy", faults),
+                (key, _) => shape::unknown(
+                    key,
+                    entry.key.place,
+                    TOP_KEYS,
+                    "the top of a policy",
+                    faults,
+                ),
+            }
+        }
+    }
+
+    /// `rule = [{ ... }, { ... }]`
+    fn rules_in_list(&mut self, node: &Node<'_>, faults: &mut Faults) {
+        let Value::List(list) = &node.value else {
+            let found = node.value.kind();
+            let noted = faults.error(node.place, format!("expected a list of rules, not {found}"));
+            noted.help("write [[rule]], and the keys of the rule in the lines below");
+            return;
+        };
+        for one in list {
+            match &one.value {
+                Value::Table(entries) => {
+                    let piece = Piece {
+                        header: Header::List,
+                        path: Vec::new(),
+                        place: one.place,
+                        entries: entries.clone(),
+                        faulty: false,
+                    };
+                    self.rule(&piece, faults);
+                }
+                _ => shape::wrong(one, "a rule in { }", faults),
             }
         }
     }
@@ -167,32 +217,49 @@ impl Text {
     }
 
     /// `[profile.NAME]`
-    fn profile_header(&mut self, name: &str, place: Place, piece: &Piece<'_>, faults: &mut Faults) {
-        let said = self.said(name, place, faults);
+    fn profile_header<'t>(
+        &mut self,
+        name: &Key<'t>,
+        piece: &Piece<'t>,
+        tables: &mut Tables<'t>,
+        faults: &mut Faults,
+    ) {
+        let said = self.said(&name.value, name.place, faults);
         if let Some(first) = said.header {
-            let noted = faults.error(piece.place, format!("profile `{name}` is defined twice"));
+            let what = format!("profile `{}` is defined twice", name.value);
+            let noted = faults.error(piece.place, what);
             noted.other(first, "it was defined here");
         }
         said.header = Some(piece.place);
         for entry in &piece.entries {
-            said.set(name, &entry.key, &entry.dotted, entry, faults);
+            match entry.dotted.split_first() {
+                Some(dotted) => tables.dotted(name, &entry.key, dotted, &entry.value),
+                None => said.set(&name.value, &entry.key, &entry.value, faults),
+            }
         }
     }
 
     /// `profile.NAME = { ... }` or `profile.NAME.KEY = ...`
-    fn profile_entry(
+    fn profile_entry<'t>(
         &mut self,
-        name: &Key<'_>,
-        rest: &[Key<'_>],
-        entry: &Entry<'_>,
+        name: &Key<'t>,
+        rest: &[Key<'t>],
+        entry: &Entry<'t>,
+        tables: &mut Tables<'t>,
         faults: &mut Faults,
     ) {
         let said = self.said(&name.value, name.place, faults);
         match (rest, &entry.value.value) {
-            ([key, dotted @ ..], _) => said.set(&name.value, key, dotted, entry, faults),
+            ([key, first, rest @ ..], _) => {
+                tables.dotted(name, key, (first, rest), &entry.value);
+            }
+            ([key], _) => said.set(&name.value, key, &entry.value, faults),
             ([], Value::Table(keys)) => {
                 for inner in keys {
-                    said.set(&name.value, &inner.key, &inner.dotted, inner, faults);
+                    match inner.dotted.split_first() {
+                        Some(dotted) => tables.dotted(name, &inner.key, dotted, &inner.value),
+                        None => said.set(&name.value, &inner.key, &inner.value, faults),
+                    }
                 }
             }
             ([], _) => shape::wrong(&entry.value, "a table", faults),
@@ -201,22 +268,10 @@ impl Text {
 }
 
 impl Said {
-    fn set(
-        &mut self,
-        name: &str,
-        key: &Key<'_>,
-        dotted: &[Key<'_>],
-        entry: &Entry<'_>,
-        faults: &mut Faults,
-    ) {
+    fn set(&mut self, name: &str, key: &Key<'_>, value: &Node<'_>, faults: &mut Faults) {
         let text = key.value.as_ref();
         if !PROFILE_KEYS.contains(&text) {
             shape::unknown(text, key.place, PROFILE_KEYS, "a profile", faults);
-            return;
-        }
-        if let Some(dotted) = dotted.first() {
-            let what = format!("`{text}` is no table and has no key `{}`", dotted.value);
-            faults.error(key.place, what);
             return;
         }
         if let Some((_, first)) = self.seen.iter().find(|(seen, _)| seen == text) {
@@ -224,7 +279,7 @@ impl Said {
             return;
         }
         self.seen.push((text.to_owned(), key.place));
-        self.keys.read(name, text, &entry.value, faults);
+        self.keys.read(name, text, value, faults);
     }
 }
 

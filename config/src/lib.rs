@@ -43,11 +43,14 @@ mod source;
 mod spared;
 pub mod subid;
 pub mod subordinate;
+mod subtable;
 mod suggest;
+mod syntax;
 mod template;
 mod tree;
 mod view;
 mod word;
+mod written;
 
 pub use binds::{BIND_KEYS, BIND_OPTIONS};
 pub use diagnostic::{Diagnostic, Excerpt, Severity, printable};

@@ -1,5 +1,7 @@
 //! The life of a session: who shares it, how long it lasts, what ends it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Namespace;
@@ -148,14 +150,16 @@ pub(crate) fn time(key: &str, node: &Node<'_>, faults: &mut Faults) -> Option<At
             place: node.place,
         }),
         None => {
-            let what = format!("`{key}` is {written}, not {shortest} seconds to 366 days");
+            let plural = if shortest == 1 { "" } else { "s" };
+            let what = format!("`{key}` is {written}, not {shortest} second{plural} to 366 days");
             faults.error(node.place, what);
             None
         }
     }
 }
 
-fn parse(text: &str) -> Option<u64> {
+/// The seconds of a number with a unit.
+pub(crate) fn parse(text: &str) -> Option<u64> {
     let unit = match text.as_bytes().last()? {
         b's' => 1,
         b'm' => 60,
@@ -173,81 +177,87 @@ fn parse(text: &str) -> Option<u64> {
 }
 
 impl Life {
-    /// Of a profile's keys.
-    pub(crate) fn new(keys: &Keys) -> Life {
+    /// Of a profile's keys. A key has no effect that a stronger file, or a profile that extends
+    /// this one, has taken the ground from.
+    pub(crate) fn new(keys: &Keys, namespaces: &BTreeSet<Namespace>) -> Life {
         fn value<T: Copy>(set: &Option<At<T>>) -> Option<T> {
             set.as_ref().map(|set| set.value)
         }
+        let pid = namespaces.contains(&Namespace::Pid);
+        let scope = value(&keys.scope).unwrap_or(Scope::User);
+        let on_logout = value(&keys.on_logout).filter(|_| pid);
+        let on_logout = on_logout.unwrap_or_default();
+        let kept = on_logout == OnLogout::Keep;
+        let shared = scope == Scope::User;
+        let on_policy_change = value(&keys.on_policy_change).filter(|_| shared);
         Life {
-            scope: value(&keys.scope).unwrap_or(Scope::User),
-            on_logout: value(&keys.on_logout).unwrap_or_default(),
-            keep_for: value(&keys.keep_for),
+            scope,
+            on_logout,
+            keep_for: value(&keys.keep_for).filter(|_| kept),
             max_sessions: value(&keys.max_sessions),
             max_lifetime: value(&keys.max_lifetime),
-            idle: value(&keys.idle),
-            on_policy_change: value(&keys.on_policy_change).unwrap_or_default(),
+            idle: value(&keys.idle).filter(|_| pid),
+            on_policy_change: on_policy_change.unwrap_or_default(),
         }
     }
 }
 
 /// Notes keys that say something about what the profile does not have; see
-/// [`crate::profile::contradictions`] for `own` and `settled`.
+/// [`crate::conflict::contradictions`], which does so for namespaces, for `own` and `settled`.
 pub(crate) fn contradictions(name: &str, own: &Keys, settled: &Keys, faults: &mut Faults) {
     fn at<T>(set: &Option<At<T>>) -> Option<Place> {
         set.as_ref().map(|set| set.place)
     }
     let profile = Profile::new(settled);
-    let life = Life::new(settled);
     if profile.namespaces.is_empty() {
-        let keys = [
-            ("scope", at(&own.scope)),
-            ("on_logout", at(&own.on_logout)),
-            ("keep_for", at(&own.keep_for)),
-            ("max_sessions", at(&own.max_sessions)),
-            ("max_lifetime", at(&own.max_lifetime)),
-            ("idle", at(&own.idle)),
-            ("on_policy_change", at(&own.on_policy_change)),
-        ];
-        for (key, place) in keys {
-            if let Some(place) = place {
-                let what = format!(
-                    "`{key}` says nothing in profile `{name}`, which has no mount namespace"
-                );
-                let noted = faults.error(place, what);
-                noted.help("take it out or add \"mount\" to `namespaces`");
-            }
-        }
         return;
     }
+    let mut pointless = |place: Place, why: Option<(Place, &str)>, what: String, help: &str| {
+        if why.is_none_or(|(why, _)| place.knows(why)) {
+            let noted = faults.error(place, what).help(help);
+            if let Some((why, said)) = why {
+                noted.other(why, said);
+            }
+        }
+    };
+    let kinds = at(&settled.namespaces).map(|place| (place, "the namespaces are set here"));
     let pid = profile.has(Namespace::Pid);
-    let keep = own
-        .on_logout
-        .as_ref()
-        .filter(|set| set.value == OnLogout::Keep);
-    if let (Some(keep), false) = (keep, pid) {
+    if let (Some(keep), false) = (&own.on_logout, pid)
+        && keep.value == OnLogout::Keep
+    {
         let what = format!("profile `{name}` cannot keep a session without a pid namespace");
-        let noted = faults.error(keep.place, what);
-        noted
-            .help("add \"pid\" to `namespaces`: without it nobody knows what belongs to a session");
+        let help = "add \"pid\" to `namespaces`: without it nobody knows what belongs to a session";
+        pointless(keep.place, kinds, what, help);
     }
     if let (Some(idle), false) = (&own.idle, pid) {
-        let what = format!("`idle` says nothing in profile `{name}`, which has no pid namespace");
-        let noted = faults.error(idle.place, what);
-        noted.help(
-            "add \"pid\" to `namespaces`: without it nobody knows which terminals are a session's",
-        );
+        let what = format!("`idle` has no effect in profile `{name}`, which has no pid namespace");
+        let help = "add \"pid\" to `namespaces`: without it nobody knows which terminals are a \
+                    session's";
+        pointless(idle.place, kinds, what, help);
     }
-    if let (Some(keep_for), OnLogout::Kill) = (&own.keep_for, life.on_logout) {
-        let what = format!("`keep_for` says nothing in profile `{name}`, which keeps no session");
-        let noted = faults.error(keep_for.place, what);
-        noted.help("add on_logout = \"keep\", or take it out");
+    let on_logout = settled.on_logout.as_ref();
+    if let Some(keep_for) = &own.keep_for
+        && on_logout.is_none_or(|set| set.value == OnLogout::Kill)
+    {
+        let what = format!("`keep_for` has no effect in profile `{name}`, which keeps no session");
+        let kill = on_logout.map(|set| (set.place, "`on_logout` is set here"));
+        let help = "set on_logout = \"keep\", or take it out";
+        pointless(keep_for.place, kill, what, help);
     }
-    if let (Some(change), Scope::Session) = (&own.on_policy_change, life.scope) {
+    if let (Some(change), Some(scope)) = (&own.on_policy_change, &settled.scope)
+        && scope.value == Scope::Session
+    {
         let what = format!(
-            "`on_policy_change` says nothing in profile `{name}`, where each login has a session of its own"
+            "`on_policy_change` has no effect in profile `{name}`, where each login has a session \
+             of its own"
         );
-        let noted = faults.error(change.place, what);
-        noted.help("add scope = \"user\", or take it out");
+        let scope = Some((scope.place, "`scope` is set here"));
+        pointless(
+            change.place,
+            scope,
+            what,
+            "set scope = \"user\", or take it out",
+        );
     }
 }
 

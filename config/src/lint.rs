@@ -54,7 +54,7 @@ fn unreachable(policy: &Policy, faults: &mut Faults) {
                 let noted = faults
                     .warning(rule.place, what)
                     .help("move it up or take it out");
-                noted.other(earlier.place, "this one");
+                noted.other(earlier.place, "this is the earlier one");
             }
         }
         match named(rule) {
@@ -166,7 +166,11 @@ fn profiles(policy: &Policy, facts: &dyn Facts, faults: &mut Faults) {
         if profile.namespaces.is_empty() {
             continue;
         }
-        let at = |place: Option<crate::source::Place>| place.unwrap_or(rule.profile_place);
+        let at = |place: Option<crate::source::Place>| match place {
+            Some(place) if !is_built_in(policy, place) => place,
+            // with the rule that wants it, and not in a text that nobody can change
+            _ => rule.profile_place,
+        };
         let runs_shell = profile.command.is_empty() && profile.root.is_none();
         if runs_shell && !facts.is_program(&profile.shell) {
             let shell = profile.shell.display();
@@ -185,11 +189,7 @@ fn profiles(policy: &Policy, facts: &dyn Facts, faults: &mut Faults) {
                 faults.error(at(private.place), what).help(help);
             }
         }
-        lint_view::profile(name, &profile, facts, faults, |place| match place {
-            Some(place) if !is_built_in(policy, place) => place,
-            // with the rule that wants it, and not in a text that nobody can change
-            _ => rule.profile_place,
-        });
+        lint_view::profile(name, keys, &profile, facts, faults, at);
         let ranges_at = at(keys.ranges.as_ref().map(|set| set.place));
         // with no policy of the host's own there is nobody to be told
         if profile.has(Namespace::User) && !is_built_in(policy, ranges_at) {
@@ -225,7 +225,7 @@ fn ranges(
     };
     let what = format!("no user of this host has subordinate ids: profile `{name}` {what}");
     let noted = faults.warning(place, what);
-    noted.help("see /etc/subuid, and `usermod --add-subuids`");
+    noted.help("give them some with `nsctl ranges --allocate --all`");
 }
 
 /// Who may have a use for subordinate ids: useradd(8) gives some from this uid on.

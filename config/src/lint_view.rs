@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Faults;
 use crate::host::Facts;
-use crate::profile::Profile;
-use crate::source::Place;
+use crate::profile::{Keys, Profile};
+use crate::source::{At, Place};
 use crate::view::ProcView;
 use crate::{Home, Namespace};
 
 /// Notes what is missing on this host, and what looks right and is not.
 pub(crate) fn profile(
     name: &str,
+    keys: &Keys,
     profile: &Profile,
     facts: &dyn Facts,
     faults: &mut Faults,
@@ -30,7 +31,8 @@ pub(crate) fn profile(
     if let Some(root) = &profile.root
         && !facts.is_directory(root)
     {
-        said(faults, None, root, "the root of profile", "make it");
+        let place = set(&keys.root);
+        said(faults, place, root, "the root of profile", "make it");
         // nothing of what is beneath can be there either
         return;
     }
@@ -61,16 +63,29 @@ pub(crate) fn profile(
     for private in &profile.private {
         let instance = private.instance.as_ref();
         if let Some(skeleton) = instance.and_then(|one| one.skeleton.as_ref())
-            && !facts.is_directory(skeleton)
+            && !facts.is_directory(&skeleton.value)
         {
             let what = "a skeleton of profile";
-            said(faults, private.place, skeleton, what, "make it");
+            said(
+                faults,
+                Some(skeleton.place),
+                &skeleton.value,
+                what,
+                "make it",
+            );
         }
     }
     if let Home::Fresh { skeleton, .. } = &profile.home
         && !facts.is_directory(skeleton)
     {
-        said(faults, None, skeleton, "the skeleton of profile", "make it");
+        let place = set(&keys.home);
+        said(
+            faults,
+            place,
+            skeleton,
+            "the skeleton of profile",
+            "make it",
+        );
     }
     if let Some(program) = profile.command.first() {
         let program = Path::new(program);
@@ -80,14 +95,24 @@ pub(crate) fn profile(
                 in_tree(program).display()
             );
             let help = "install it or set `command`";
-            faults.error(at(None), what).help(help);
+            faults.error(at(set(&keys.command)), what).help(help);
         }
     }
-    costs(name, profile, faults, &at);
+    costs(name, keys, profile, faults, &at);
+}
+
+fn set<T>(key: &Option<At<T>>) -> Option<Place> {
+    key.as_ref().map(|set| set.place)
 }
 
 /// What is allowed, and does less or more than it seems to.
-fn costs(name: &str, profile: &Profile, faults: &mut Faults, at: &impl Fn(Option<Place>) -> Place) {
+fn costs(
+    name: &str,
+    keys: &Keys,
+    profile: &Profile,
+    faults: &mut Faults,
+    at: &impl Fn(Option<Place>) -> Place,
+) {
     let enforced = profile.require_nsshell && profile.has(Namespace::User);
     if !profile.command.is_empty() && !enforced {
         let what = format!(
@@ -95,7 +120,7 @@ fn costs(name: &str, profile: &Profile, faults: &mut Faults, at: &impl Fn(Option
              which nothing requires"
         );
         let help = "set require_nsshell = true, with \"user\" in `namespaces`";
-        faults.warning(at(None), what).help(help);
+        faults.warning(at(set(&keys.command)), what).help(help);
     }
     let mask = |place| (place, "masks a part of /proc");
     let masked = profile.masked.iter();
@@ -107,7 +132,7 @@ fn costs(name: &str, profile: &Profile, faults: &mut Faults, at: &impl Fn(Option
     });
     let covered = bound.map(|one| (Some(one.place), "covers a part of /proc"));
     let pids = profile.proc == ProcView::Pids && profile.has(Namespace::Pid);
-    let pids = pids.then_some((None, "has proc = \"pids\""));
+    let pids = pids.then_some((set(&keys.proc), "has proc = \"pids\""));
     if let Some((place, why)) = masked.or(covered).or(pids)
         && profile.has(Namespace::User)
         && profile.command.is_empty()

@@ -23,7 +23,7 @@ const NEEDED: [&str; 4] = ["/", "/dev", "/proc", "/run"];
 /// Directories that a session has mounts of its own on, or whose content the session needs:
 /// no private directory lies above or below them.
 const RESERVED: [(&str, &str); 4] = [
-    ("/proc", "the session's own /proc belongs there"),
+    ("/proc", "a session has its own"),
     ("/run/nsshell", "the session's own plan lies there"),
     ("/run/user", "`runtime_dir` is about it"),
     ("/dev/mqueue", "the `ipc` namespace has its own"),
@@ -34,7 +34,7 @@ const RESERVED: [(&str, &str); 4] = [
 pub(crate) fn plain(text: &str) -> Result<PathBuf, String> {
     let bad = |why: &str| Err(format!("path `{text}` {why}"));
     if !text.starts_with('/') {
-        return bad("is not absolute");
+        return bad("is not absolute: it has to begin with `/`");
     }
     if text.contains(char::is_control) {
         return bad("has a control character");
@@ -103,7 +103,9 @@ pub(crate) fn bind_target(text: &str) -> Result<PathBuf, String> {
 fn replaced(text: &str, what: &str) -> Result<PathBuf, String> {
     let path = outside_state(text, what)?;
     match NEEDED.iter().any(|needed| path == Path::new(needed)) {
-        true => Err(format!("`{text}` cannot {what}: no session works without")),
+        true => Err(format!(
+            "`{text}` cannot {what}: no session works without it"
+        )),
         false => Ok(path),
     }
 }
@@ -123,7 +125,7 @@ pub(crate) fn read_only(text: &str) -> Result<PathBuf, String> {
     let path = outside_state(text, "be read-only")?;
     match path.starts_with("/proc") {
         true => Err(format!(
-            "`{text}` cannot be read-only: the session's own /proc belongs there"
+            "`{text}` cannot be read-only: a session has a /proc of its own"
         )),
         false => Ok(path),
     }

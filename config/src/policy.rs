@@ -10,7 +10,7 @@ pub use crate::profile::NONE;
 use crate::profile::{Keys, Profile};
 use crate::rule::{Rule, is_person, is_systemd_user};
 use crate::source::{At, Place, Source};
-use crate::{Account, Error, Login, Matched, Namespace, settle};
+use crate::{Account, Error, Login, Matched, Namespace, conflict, settle};
 
 /// Largest file of a policy, in bytes. Whoever reads the file should look at its size first.
 pub const MAX_FILE_SIZE: usize = 4 << 20;
@@ -196,7 +196,8 @@ impl Policy {
         }
         // what one file has too much of is told already; the built-in policy is not counted
         let one_by_one = faults.is_empty();
-        if let (true, Some(rule)) = (one_by_one, self.rules.get(MAX_RULES + 3)) {
+        let too_many = self.rules.len() > MAX_RULES + 3;
+        if let (true, Some(rule)) = (one_by_one && too_many, self.rules.get(MAX_RULES)) {
             let what = format!("more than {MAX_RULES} rules in all files");
             faults.error(rule.place, what);
         }
@@ -270,15 +271,34 @@ impl Policy {
             return;
         };
         // found here, not at root's next login
-        if profile.has(Namespace::User) && rule.names_root() {
-            let what = format!("profile `{name}` would map the host's root for the user root");
-            let noted = faults.error(at, what);
-            noted.help("choose a profile without the user namespace");
-        }
-        if profile.has(Namespace::Pid) && rule.names_systemd_user() {
-            let what = format!("profile `{name}` has a pid namespace, which ends systemd --user");
-            let noted = faults.error(at, what);
-            noted.help("choose a profile without it for the service systemd-user");
+        let cannot = [
+            (
+                profile.has(Namespace::User) && rule.names_root(),
+                "root cannot be given a user namespace",
+                "choose another profile, or take \"user\" out of its `namespaces`",
+            ),
+            (
+                profile.has(Namespace::Pid) && rule.names_systemd_user(),
+                "systemd --user ends in a pid namespace",
+                "choose another profile, or take \"pid\" out of its `namespaces`",
+            ),
+        ];
+        let keys = self.settled.get(name);
+        let kinds = keys.and_then(|keys| keys.namespaces.as_ref());
+        let kinds = (kinds.map(|set| set.place), "its namespaces are set here");
+        let chosen = (Some(at), "a rule chooses it here");
+        for (is, what, help) in cannot {
+            if !is {
+                continue;
+            }
+            let before = faults.count();
+            let what = format!("{what}, and profile `{name}` has one");
+            if let Some(noted) = conflict::collide(kinds, chosen, what, faults) {
+                noted.help(help);
+            }
+            if let Some(extends) = keys.and_then(|keys| keys.extends.as_ref()) {
+                faults.told_at(extends.place, before);
+            }
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) struct Private {
 pub(crate) struct Instance {
     pub(crate) template: Template,
     contents: Contents,
-    pub(crate) skeleton: Option<PathBuf>,
+    pub(crate) skeleton: Option<At<PathBuf>>,
     pub(crate) place: Place,
 }
 
@@ -75,14 +75,14 @@ pub(crate) fn read(node: &Node<'_>, faults: &mut Faults) -> Option<At<Vec<Privat
         let shown = below.display();
         if above == below {
             let noted = faults.error(below_place, format!("{shown} is listed twice"));
-            noted.other(above_place, "it is here");
+            noted.other(above_place, "it is first listed here");
         } else {
             let above = above.display();
             let what = format!("{shown} does not exist in the private {above}, which is empty");
             faults
                 .error(below_place, what)
                 .help("take one of them out")
-                .other(above_place, "it is here");
+                .other(above_place, format!("the private {above} is here"));
         }
     }
     Some(At {
@@ -186,7 +186,7 @@ fn one_entry(node: &Node<'_>, faults: &mut Faults) -> Option<Private> {
         instance: instance.map(|(template, place)| {
             let mut instance = Instance {
                 contents: Contents::Keep,
-                skeleton: skeleton.map(|set| set.value),
+                skeleton,
                 template,
                 place,
             };
@@ -229,6 +229,11 @@ impl Instance {
 }
 
 fn mode(node: &Node<'_>, faults: &mut Faults) -> Option<u32> {
+    if matches!(node.value, Value::Number(_)) {
+        let noted = faults.error(node.place, "expected a mode in \" \", not a number");
+        noted.help("write it as chmod(1) takes it, such as \"0755\"");
+        return None;
+    }
     let text = shape::text(node, faults)?;
     match u32::from_str_radix(text.value, 8) {
         Ok(bits) if bits <= 0o1777 && !text.value.starts_with('+') => Some(bits),
@@ -342,7 +347,7 @@ pub(crate) fn mounts(
                     target,
                     instance: filled.map_err(|why| refused(template, why))?,
                     mode: private.mode,
-                    skeleton: instance.skeleton.clone(),
+                    skeleton: instance.skeleton.as_ref().map(|set| set.value.clone()),
                     contents: instance.contents,
                     optional: private.optional,
                 }

@@ -146,8 +146,10 @@ impl Profile {
     pub(crate) fn new(keys: &Keys) -> Profile {
         use Namespace::{Cgroup, Ipc, Mount, Pid, User, Uts};
         let standard = || BTreeSet::from([Mount, Ipc, Pid, User, Uts, Cgroup]);
+        let namespaces = value(&keys.namespaces).unwrap_or_else(standard);
         Profile {
-            namespaces: value(&keys.namespaces).unwrap_or_else(standard),
+            life: Life::new(keys, &namespaces),
+            namespaces,
             id_map: value(&keys.id_map).unwrap_or(IdMap::Keep),
             ranges: value(&keys.ranges).unwrap_or(Ranges::IfAny),
             private: value(&keys.private).unwrap_or_else(private::standard),
@@ -172,7 +174,6 @@ impl Profile {
             timeout: value(&keys.timeout).unwrap_or(10),
             on_failure: value(&keys.on_failure).unwrap_or(OnFailure::Deny),
             mode: value(&keys.mode).unwrap_or(Mode::Enforce),
-            life: Life::new(keys),
         }
     }
 
@@ -208,7 +209,7 @@ impl Keys {
             "masked" => self.masked = entry::paths(key, node, path::masked, faults),
             "unmounted" => self.unmounted = entry::paths(key, node, path::unmounted, faults),
             "proc" => self.proc = shape::word(node, view::PROC, faults),
-            "hidepid" => self.hidepid = shape::word(node, view::HIDEPID, faults),
+            "hidepid" => self.hidepid = view::hidepid(node, faults),
             "dev" => self.dev = shape::word(node, view::DEV, faults),
             "sys" => self.sys = shape::word(node, view::SYS, faults),
             "root" => self.root = view::root(node, faults),
@@ -250,7 +251,8 @@ fn extends(name: &str, node: &Node<'_>, faults: &mut Faults) -> Option<At<Vec<At
         _ => shape::texts(node, faults)?.value,
     };
     if name == NONE {
-        let what = "profile `none` extends nothing: root's logins and systemd-user depend on it";
+        let what =
+            "profile `none` must not extend any: root's logins and systemd-user depend on it";
         faults.error(node.place, what);
         return None;
     }
@@ -266,7 +268,7 @@ fn extends(name: &str, node: &Node<'_>, faults: &mut Faults) -> Option<At<Vec<At
             let what = format!("`{}` is listed twice", one.value);
             faults
                 .error(one.place, what)
-                .other(first.place, "it is here");
+                .other(first.place, "it is first listed here");
         }
     }
     let owned = list.into_iter().map(|one| At {
@@ -304,7 +306,8 @@ fn namespaces(name: &str, node: &Node<'_>, faults: &mut Faults) -> Option<At<BTr
     }
     if name == NONE && !list.value.is_empty() {
         // or a single line for `none` would confine root and every systemd --user
-        let what = "profile `none` has no namespaces: root's logins and systemd-user depend on it";
+        let what =
+            "profile `none` must have no namespaces: root's logins and systemd-user depend on it";
         faults
             .error(list.place, what)
             .help("give the profile another name and a rule");

@@ -2,12 +2,12 @@
 
 use crate::Account;
 use crate::diagnostic::Faults;
-use crate::network::Network;
-use crate::pattern::{Item, List, Name, Remote, Uids, Who, plain_host, plain_tty};
+use crate::pattern::{Item, List, Name, Remote, Uids, Who};
 use crate::shape::{self, MAX_NAME};
 use crate::source::Place;
 use crate::tree::{Node, Piece, Value};
 use crate::word::Word;
+use crate::written::{self, Wrong};
 
 /// The service of the user's systemd manager: no login, so only a rule that names it matches.
 pub(crate) const SYSTEMD_USER: &str = "systemd-user";
@@ -53,11 +53,11 @@ impl Rule {
         let mut has_profile = piece.faulty;
         for (key, node) in shape::known(&piece.entries, RULE_KEYS, "a rule", faults) {
             match key {
-                "users" => rule.users = read(key, node, faults, user),
-                "uids" => rule.uids = read(key, node, faults, Uids::parse),
-                "services" => rule.services = read(key, node, faults, service),
-                "ttys" => rule.ttys = read(key, node, faults, tty),
-                "hosts" => rule.hosts = read(key, node, faults, host),
+                "users" => rule.users = read(key, node, faults, written::user),
+                "uids" => rule.uids = read(key, node, faults, written::uids),
+                "services" => rule.services = read(key, node, faults, written::service),
+                "ttys" => rule.ttys = read(key, node, faults, written::tty),
+                "hosts" => rule.hosts = read(key, node, faults, written::host),
                 _ => {
                     has_profile = true;
                     if let Some(name) = shape::text(node, faults) {
@@ -120,13 +120,16 @@ fn read<T>(
     key: &str,
     node: &Node<'_>,
     faults: &mut Faults,
-    one: impl Fn(&str) -> Result<T, String>,
+    one: impl Fn(&str) -> Result<T, Wrong>,
 ) -> Option<List<T>> {
     let list = shape::list(node, faults)?;
     if list.value.is_empty() {
         let what = format!("an empty `{key}` matches nobody");
         let noted = faults.error(list.place, what);
-        noted.help(format!("leave it out to match all {key}"));
+        noted.help(format!(
+            "leave it out to match {}",
+            written::everything(key)
+        ));
     }
     let mut items = Vec::with_capacity(list.value.len());
     for entry in list.value {
@@ -136,6 +139,11 @@ fn read<T>(
             Value::Number(uid) if key == "uids" => {
                 number = uid.to_string();
                 &number
+            }
+            Value::Number(uid) if key == "users" => {
+                let noted = faults.error(entry.place, "expected a name in \" \", not a number");
+                noted.help(format!("a uid belongs in `uids`: write uids = [{uid}]"));
+                continue;
             }
             _ => {
                 shape::wrong(entry, "a string in \" \"", faults);
@@ -151,8 +159,8 @@ fn read<T>(
             false => unusual(key, text),
         };
         let read = match why {
-            Some(why) if text.len() > MAX_NAME || text.is_empty() => Err(why.to_owned()),
-            Some(why) => Err(format!("`{text}` {why}")),
+            Some(why) if text.len() > MAX_NAME || text.is_empty() => Err(why.to_owned().into()),
+            Some(why) => Err(format!("`{text}` {why}").into()),
             None => one(text),
         };
         match read {
@@ -161,10 +169,13 @@ fn read<T>(
                 what,
                 place: entry.place,
             }),
-            Err(why) => {
-                let noted = faults.error(entry.place, format!("{why} (in `{key}`)"));
+            Err(Wrong { why, help }) => {
+                let noted = faults.error(entry.place, format!("`{key}`: {why}"));
                 if matches!(text, "ALL" | "all") {
-                    noted.help(format!("leave `{key}` out to match all {key}"));
+                    let everything = written::everything(key);
+                    noted.help(format!("leave `{key}` out to match {everything}"));
+                } else if let Some(help) = help {
+                    noted.help(help);
                 }
             }
         }
@@ -174,7 +185,7 @@ fn read<T>(
     })
 }
 
-/// Whether there is nothing in a name that [`unusual`] or [`no_part_of_a_name`] could find:
+/// Whether there is nothing in a name that [`unusual`] or [`written`] could find:
 /// that takes one look at each byte, and they take several.
 fn is_plain(text: &str) -> bool {
     let is_part = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
@@ -195,53 +206,5 @@ fn unusual(key: &str, text: &str) -> Option<&'static str> {
             Some("has a bracket in it: only * and ? stand for other characters")
         }
         _ => None,
-    }
-}
-
-fn no_part_of_a_name(text: &str, part: &[u8]) -> Result<(), String> {
-    match text.bytes().find(|byte| part.contains(byte)) {
-        Some(byte) => Err(format!(
-            "`{text}` has `{}` in it, which is no part of a name",
-            char::from(byte)
-        )),
-        None => Ok(()),
-    }
-}
-
-fn user(text: &str) -> Result<Who, String> {
-    no_part_of_a_name(text, b"!:/,()")?;
-    match text.strip_prefix('@') {
-        Some("") => Err("`@` without the name of a group".to_owned()),
-        Some(group) => Ok(Who::Group(Name::new(group))),
-        None => Ok(Who::User(Name::new(text))),
-    }
-}
-
-fn service(text: &str) -> Result<Name, String> {
-    no_part_of_a_name(text, b"!:/,@")?;
-    // libpam makes service names lower case
-    match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => Ok(Name::new(&text.to_ascii_lowercase())),
-        false => Ok(Name::new(text)),
-    }
-}
-
-fn tty(text: &str) -> Result<Name, String> {
-    no_part_of_a_name(text, b"!,@")?;
-    Ok(Name::new(plain_tty(text)))
-}
-
-fn host(text: &str) -> Result<Remote, String> {
-    if let Some(network) = Network::parse(text) {
-        return network
-            .map(Remote::Network)
-            .map_err(|why| format!("`{text}`: {why}"));
-    }
-    let is_part = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "._-:*?%".contains(c);
-    match text.chars().find(|c| !is_part(*c)) {
-        Some(c) => Err(format!(
-            "`{text}` has `{c}` in it, which is no part of a host name, an address or a network"
-        )),
-        None => Ok(Remote::Name(Name::new(&plain_host(text)))),
     }
 }

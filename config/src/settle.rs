@@ -24,23 +24,34 @@ pub(crate) fn settle(own: &BTreeMap<String, Keys>, faults: &mut Faults) -> BTree
     for name in own.keys() {
         settling.profile(name, faults);
     }
-    let done = settling.done.into_iter();
-    let settled: BTreeMap<_, _> = done.map(|(name, (keys, _))| (name, keys)).collect();
     for (name, keys) in own {
-        if let Some(settled) = settled.get(name) {
-            conflict::contradictions(name, keys, settled, faults);
-            life::contradictions(name, keys, settled, faults);
+        if let Some(done) = settling.done.get(name) {
+            let before = faults.count();
+            conflict::contradictions(name, keys, &done.keys, faults);
+            life::contradictions(name, keys, &done.keys, faults);
+            if let Some(extends) = done.extends {
+                faults.told_at(extends, before);
+            }
         }
     }
-    settled
+    let done = settling.done.into_iter();
+    done.map(|(name, done)| (name, done.keys)).collect()
 }
 
 struct Settling<'o> {
     own: &'o BTreeMap<String, Keys>,
-    /// with how many profiles deep it goes
-    done: BTreeMap<String, (Keys, usize)>,
-    /// the profiles that are being settled, each extending the next
-    path: Vec<&'o str>,
+    done: BTreeMap<String, Done>,
+    /// the profiles that are being settled, each extending the next, and where it does
+    path: Vec<(&'o str, Option<Place>)>,
+}
+
+/// A settled profile.
+struct Done {
+    keys: Keys,
+    /// how many profiles deep it goes
+    depth: usize,
+    /// the strongest `extends` that something in it came from
+    extends: Option<Place>,
 }
 
 impl<'o> Settling<'o> {
@@ -53,23 +64,19 @@ impl<'o> Settling<'o> {
         };
         let mut settled = own.clone();
         let mut depth = 0;
-        self.path.push(name);
+        let mut extends = own.extends.as_ref().map(|list| list.place);
+        self.path.push((name, None));
         // the last one is the strongest, and what is set once is not set again
         for parent in own.extends.iter().flat_map(|list| &list.value).rev() {
             let Some((parent_name, _)) = self.own.get_key_value(&parent.value) else {
                 unknown(&parent.value, parent.place, self.own.keys(), faults);
                 continue;
             };
-            if let Some(at) = self.path.iter().position(|on| on == parent_name) {
-                let round = self.path.iter().skip(at).copied();
-                let round: Vec<&str> = round.chain([parent_name.as_str()]).collect();
-                let what = format!(
-                    "profile `{parent_name}` extends itself: {}",
-                    round.join(" -> ")
-                );
-                faults
-                    .error(parent.place, what)
-                    .help("take one of these out");
+            if let Some((_, at)) = self.path.last_mut() {
+                *at = Some(parent.place);
+            }
+            if let Some(at) = self.path.iter().position(|(on, _)| on == parent_name) {
+                cycle(self.path.get(at..).unwrap_or(&[]), faults);
                 continue;
             }
             // never far beyond the limit, or a long chain would take all of the stack
@@ -77,7 +84,10 @@ impl<'o> Settling<'o> {
                 self.profile(parent_name, faults);
             }
             let done = self.done.get(parent_name);
-            let (parents, below) = done.map_or((None, MAX_DEPTH), |(keys, d)| (Some(keys), *d));
+            let parents = done.map(|done| &done.keys);
+            let below = done.map_or(MAX_DEPTH, |done| done.depth);
+            let further = done.and_then(|done| done.extends);
+            extends = extends.into_iter().chain(further).min_by_key(|at| at.file);
             depth = depth.max(below + 1);
             match parents {
                 // told once, at the place where it is too much
@@ -90,7 +100,29 @@ impl<'o> Settling<'o> {
             }
         }
         self.path.pop();
-        self.done.insert(name.to_owned(), (settled, depth));
+        let done = Done {
+            keys: settled,
+            depth,
+            extends,
+        };
+        self.done.insert(name.to_owned(), done);
+    }
+}
+
+/// Notes profiles that extend each other in a round, in the strongest file.
+fn cycle(round: &[(&str, Option<Place>)], faults: &mut Faults) {
+    let first = round.first().map_or("", |(name, _)| name);
+    let names: Vec<&str> = round.iter().map(|(name, _)| *name).collect();
+    let what = format!(
+        "profile `{first}` extends itself: {} -> {first}",
+        names.join(" -> ")
+    );
+    let places = || round.iter().filter_map(|(_, at)| *at);
+    let strongest = places().rev().min_by_key(|at| at.file);
+    let Some(place) = strongest else { return };
+    let noted = faults.error(place, what).help("take one of these out");
+    if let Some(other) = places().find(|at| *at != place) {
+        noted.other(other, "the round goes on here");
     }
 }
 

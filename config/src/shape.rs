@@ -4,6 +4,9 @@
 use std::borrow::Cow;
 
 use crate::diagnostic::Faults;
+use crate::lay::TOP_KEYS;
+use crate::profile::PROFILE_KEYS;
+use crate::rule::RULE_KEYS;
 use crate::source::{At, Place};
 use crate::tree::{Entry, Node, Value};
 
@@ -35,6 +38,15 @@ pub(crate) fn wrong(node: &Node<'_>, expected: &str, faults: &mut Faults) {
     let noted = faults.error(node.place, format!("expected {expected}, not {found}"));
     if let (Value::Text(text), true) = (&node.value, expected.starts_with("a list")) {
         noted.help(format!("write [\"{text}\"]"));
+    } else if let (Value::Text(text), true) = (&node.value, expected.starts_with("a whole number"))
+        && text.parse::<u32>().is_ok()
+    {
+        noted.help(format!("write {text}"));
+    } else if let (Value::Table(entries), true) = (&node.value, expected.starts_with("a list")) {
+        let key = entries.first().map_or("", |entry| &entry.key.value);
+        noted.help(format!(
+            "write [{{ {key} = ... }}], or a header with two brackets"
+        ));
     }
 }
 
@@ -58,21 +70,46 @@ pub(crate) fn truth(node: &Node<'_>, faults: &mut Faults) -> Option<At<bool>> {
             place: node.place,
         }),
         _ => {
-            wrong(node, "true or false", faults);
+            let found = node.value.kind();
+            let noted = faults.error(node.place, format!("expected true or false, not {found}"));
+            match &node.value {
+                Value::Text(text) if matches!(text.as_ref(), "true" | "yes" | "on") => {
+                    noted.help("write true, without quotation marks");
+                }
+                Value::Text(text) if matches!(text.as_ref(), "false" | "no" | "off") => {
+                    noted.help("write false, without quotation marks");
+                }
+                Value::Number(1) => {
+                    noted.help("write true");
+                }
+                Value::Number(0) => {
+                    noted.help("write false");
+                }
+                _ => {}
+            }
             None
         }
     }
 }
 
-/// A whole number of seconds.
+/// A number of seconds, or a time such as "5s".
 pub(crate) fn seconds(
     key: &str,
     node: &Node<'_>,
     allowed: std::ops::RangeInclusive<u32>,
     faults: &mut Faults,
 ) -> Option<At<u32>> {
-    let Value::Number(number) = node.value else {
-        wrong(node, "a whole number of seconds", faults);
+    let number = match &node.value {
+        Value::Number(number) => Some(*number),
+        Value::Text(text) => crate::life::parse(text).and_then(|time| i64::try_from(time).ok()),
+        _ => None,
+    };
+    let Some(number) = number else {
+        wrong(
+            node,
+            "a whole number of seconds, or a time such as \"5s\"",
+            faults,
+        );
         return None;
     };
     match u32::try_from(number) {
@@ -134,6 +171,11 @@ pub(crate) fn word<T: Copy>(
     words: &[(&str, T)],
     faults: &mut Faults,
 ) -> Option<At<T>> {
+    if !matches!(node.value, Value::Text(_)) {
+        let words = either(words.iter().map(|(word, _)| *word));
+        wrong(node, &format!("{words} in \" \""), faults);
+        return None;
+    }
     let found = text(node, faults)?;
     match words.iter().find(|(word, _)| *word == found.value) {
         Some((_, value)) => Some(At {
@@ -220,9 +262,19 @@ pub(crate) fn set_twice(key: &str, second: Place, first: Place, faults: &mut Fau
 pub(crate) fn unknown(key: &str, place: Place, keys: &[&str], of: &str, faults: &mut Faults) {
     let what = format!("unknown key `{key}` in {of}");
     let near = crate::suggest::nearest(key, keys.iter().copied());
-    let help = match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the keys are {}", keys.join(", ")),
+    let is_whole = [TOP_KEYS, RULE_KEYS, PROFILE_KEYS].contains(&keys);
+    let help = match (key, near) {
+        (key, _) if is_whole && PROFILE_KEYS.contains(&key) => {
+            "it is a key of a profile: write it below [profile.NAME]".to_owned()
+        }
+        (key, _) if is_whole && RULE_KEYS.contains(&key) => {
+            "it is a key of a rule: write it below [[rule]]".to_owned()
+        }
+        (key @ ("default" | "exempt"), _) if is_whole => {
+            format!("write `{key}` at the top, before the first header")
+        }
+        (_, Some(near)) => format!("did you mean `{near}`?"),
+        (_, None) => format!("the keys are {}", keys.join(", ")),
     };
     faults.error(place, what).help(help);
 }

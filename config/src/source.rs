@@ -11,8 +11,16 @@ pub(crate) struct Place {
     pub(crate) end: u32,
 }
 
+impl Place {
+    /// Whether whoever wrote this could know what is written there: nobody can know what a
+    /// stronger file says.
+    pub(crate) fn knows(self, there: Place) -> bool {
+        self.file <= there.file
+    }
+}
+
 /// A value and where it is written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct At<T> {
     pub(crate) value: T,
     pub(crate) place: Place,

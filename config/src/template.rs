@@ -60,6 +60,9 @@ impl About {
             (_, Variable::Session) => {
                 Some("which is a new name at each login; only `instance` can have it")
             }
+            (About::Hostname, Variable::Home) => {
+                Some("which is a path and cannot be in a host name")
+            }
             (_, Variable::Level | Variable::Context) => Some("which only `instance` can have"),
             _ => None,
         }
@@ -156,6 +159,14 @@ impl Template {
 
     /// Reads a template of a path; the error is what is wrong with it.
     pub(crate) fn path(text: &str, about: About, check: Check) -> Result<Template, String> {
+        // shells fill these in, and nobody does here
+        let of_home = ["~/", "$HOME/", "${HOME}/"];
+        let mut of_home = of_home.iter().filter_map(|home| text.strip_prefix(home));
+        if let (Some(rest), true) = (of_home.next(), about == About::Path) {
+            return Err(format!(
+                "path `{text}` is not absolute; write \"{{home}}/{rest}\""
+            ));
+        }
         let template =
             Template::parse(text, about).map_err(|why| format!("path `{text}` {why}"))?;
         let inside = template

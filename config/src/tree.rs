@@ -14,8 +14,8 @@ use toml_parser::parser::{EventReceiver, RecursionGuard, ValidateWhitespace, par
 use toml_parser::{ErrorSink, ParseError, Span};
 
 use crate::diagnostic::Faults;
-use crate::plain;
 use crate::source::{At, Place};
+use crate::{plain, syntax};
 
 /// How deep tables and lists may be in each other: the language needs four.
 const MAX_DEPTH: u32 = 12;
@@ -88,6 +88,9 @@ pub(crate) fn read<'t>(
         }
         at = end;
     }
+    if at < text.len() {
+        faults.cut();
+    }
 }
 
 /// The piece that begins at an offset, if it says anything, and where the next one begins.
@@ -154,16 +157,55 @@ impl Origin {
 /// value does: a forgotten `]` then costs one rule and does not hide the faults of all others.
 fn is_lost_header(text: &str, span: Span) -> bool {
     let line = text.get(span.start()..).unwrap_or("");
-    let headers = ["[[rule]]", "[profile.", "[profile]"];
+    let headers = ["[[rule]]", "[profile.", "[profile]", "[[profile."];
     headers.iter().any(|header| line.starts_with(header))
 }
 
 fn piece<'t>(
     source: toml_parser::Source<'t>,
-    tokens: &[Token],
+    mut tokens: &[Token],
     origin: Origin,
     faults: &mut Faults,
 ) -> Option<Piece<'t>> {
+    let (mut piece, mut error) = parsed(source, tokens, origin);
+    // the keys of a piece may be indented, and those of tables in values are more so
+    let mut keys = error.iter().flat_map(|_| key_lines(source, tokens));
+    let indent = keys.next().map(|(_, indent)| indent);
+    // read as a whole so far; after a fault each key by itself
+    let mut end = tokens.len();
+    while piece.faulty || error.is_some() {
+        let next = match &error {
+            None => Some(end),
+            Some(found) => {
+                let from = syntax_fault(source, found, origin, faults);
+                piece.faulty = true;
+                piece.entries.retain(|entry| entry.value.place.end < from);
+                // what follows from a fault would only distract from it
+                next_key(source, tokens, found, indent)
+            }
+        };
+        tokens = next.and_then(|next| tokens.get(next..)).unwrap_or(&[]);
+        if tokens.is_empty() || faults.is_full() {
+            break;
+        }
+        end = key_end(source, tokens);
+        let (rest, next_error) = parsed(source, tokens.get(..end).unwrap_or(tokens), origin);
+        piece.entries.extend(rest.entries);
+        error = next_error;
+    }
+    let says = match piece.header {
+        Header::None => !piece.entries.is_empty(),
+        _ => !piece.path.is_empty(),
+    };
+    says.then_some(piece)
+}
+
+/// What the tokens say up to their first fault, and something that follows from it.
+fn parsed<'t>(
+    source: toml_parser::Source<'t>,
+    tokens: &[Token],
+    origin: Origin,
+) -> (Piece<'t>, Option<ParseError>) {
     let mut builder = Builder {
         source,
         origin,
@@ -178,62 +220,95 @@ fn piece<'t>(
         keys: Vec::new(),
         in_header: false,
     };
-    let mut errors: Vec<ParseError> = Vec::new();
+    let mut error: Option<ParseError> = None;
     {
         let mut whitespace = ValidateWhitespace::new(&mut builder, source);
         let mut guard = RecursionGuard::new(&mut whitespace, MAX_DEPTH);
         // The parser wants an end; only the text's last piece has one.
-        parse_document(tokens, &mut guard, &mut errors);
+        parse_document(tokens, &mut guard, &mut error);
     }
-    let mut piece = builder.piece;
-    piece.faulty = !errors.is_empty();
-    // what follows from the first fault of a piece would only distract from it
-    if let Some(error) = errors.into_iter().next() {
-        let place = syntax_fault(&error, origin, faults);
-        piece
-            .entries
-            .retain(|entry| entry.value.place.end < place.start);
-    }
-    let says = match piece.header {
-        Header::None => !piece.entries.is_empty(),
-        _ => !piece.path.is_empty(),
-    };
-    says.then_some(piece)
+    (builder.piece, error)
 }
 
-/// Takes over what the TOML reader complains about, in an administrator's words.
-fn syntax_fault(error: &ParseError, origin: Origin, faults: &mut Faults) -> Place {
-    let nowhere = Span::new_unchecked(0, 0);
-    let span = error.unexpected().or(error.context()).unwrap_or(nowhere);
-    let at = origin.place(span);
-    let said = error.description().replace('\n', ", ");
-    let expected = error.expected().unwrap_or(&[]).iter();
-    let expected: Vec<String> = expected
-        .map(|expected| match expected {
-            toml_parser::Expected::Literal("\n") => "the end of the line".to_owned(),
-            toml_parser::Expected::Literal(text) => format!("`{text}`"),
-            toml_parser::Expected::Description(text) => (*text).to_owned(),
-            _ => "something else".to_owned(),
-        })
-        .collect();
-    let message = match (said.as_str(), expected.split_last()) {
-        ("string values must be quoted", _) if span.is_empty() => "there is no value".to_owned(),
-        ("string values must be quoted", _) => "a string is written in \" \"".to_owned(),
-        ("cannot recurse further; max recursion depth met", _) => {
-            "lists and tables are nested too deeply".to_owned()
+/// The tokens that lines like `key = ...` begin with, by number, and how far these are indented.
+fn key_lines<'a>(
+    source: toml_parser::Source<'a>,
+    tokens: &'a [Token],
+) -> impl Iterator<Item = (usize, usize)> + 'a {
+    let text = source.input();
+    tokens.iter().enumerate().filter_map(move |(at, token)| {
+        let start = token.span().start();
+        let is_key = token.kind() == TokenKind::Atom && is_key(source, start);
+        let line = || text.get(..start).and_then(|before| before.rfind('\n'));
+        is_key.then(|| (at, start - line().map_or(0, |end| end + 1)))
+    })
+}
+
+/// How many tokens a key that begins with the first one has, with its value.
+fn key_end(source: toml_parser::Source<'_>, tokens: &[Token]) -> usize {
+    let mut depth = 0usize;
+    for (at, token) in tokens.iter().enumerate() {
+        let start = token.span().start();
+        match token.kind() {
+            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => depth += 1,
+            TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
+                depth = depth.saturating_sub(1);
+            }
+            TokenKind::Atom if at > 0 && depth == 0 && is_key(source, start) => return at,
+            _ => {}
         }
-        (_, None) => said,
-        (_, Some((last, []))) => format!("{said}, expected {last}"),
-        (_, Some((last, rest))) => format!("{said}, expected {} or {last}", rest.join(", ")),
-    };
-    let noted = faults.error(at, message);
-    match error.context().map(|context| origin.place(context)) {
-        Some(context) if context.start < at.start => {
-            noted.other(context, "this is where it begins");
-        }
-        _ => {}
     }
-    at
+    tokens.len()
+}
+
+/// Whether a line like `key = ...` begins at an offset, or what is meant for one.
+fn is_key(source: toml_parser::Source<'_>, start: usize) -> bool {
+    syntax::starts_key(source.input(), start, &['=', ':', '['])
+}
+
+/// The first token of the next key after a fault that is no key of a table within a value.
+fn next_key(
+    source: toml_parser::Source<'_>,
+    tokens: &[Token],
+    error: &ParseError,
+    indent: Option<usize>,
+) -> Option<usize> {
+    let nowhere = Span::new_unchecked(0, 0);
+    let at = error.unexpected().or(error.context()).unwrap_or(nowhere);
+    // where a list is not closed, what it was that did not fit is the next key
+    let opened = error
+        .context()
+        .map_or(at.start(), |context| context.start());
+    let next = syntax::starts_key(source.input(), at.start(), &['=']);
+    let from = match next && opened < at.start() {
+        true => at.start(),
+        false => at.start() + 1,
+    };
+    let after = tokens
+        .iter()
+        .position(|token| token.span().start() >= from)?;
+    let mut keys = key_lines(source, tokens.get(after..)?);
+    let next = keys.find(|(_, far)| indent.is_none_or(|indent| *far <= indent))?;
+    Some(after + next.0)
+}
+
+/// Notes a fault of the syntax, and gives the offset that it begins at.
+fn syntax_fault(
+    source: toml_parser::Source<'_>,
+    error: &ParseError,
+    origin: Origin,
+    faults: &mut Faults,
+) -> u32 {
+    let found = syntax::fault(source.input(), error);
+    let at = origin.place(found.at);
+    let mut noted = faults.error(at, found.what);
+    if let Some(help) = found.help {
+        noted = noted.help(help);
+    }
+    if let Some((other, said)) = found.other {
+        noted.other(origin.place(other), said);
+    }
+    at.start
 }
 
 /// Builds the tree from the parser's events.

@@ -7,7 +7,7 @@ use crate::entry::{self, Entry};
 use crate::profile::Profile;
 use crate::source::{At, Place};
 use crate::template::{About, Template, Values};
-use crate::tree::Node;
+use crate::tree::{Node, Value};
 use crate::{Error, HidePid, Mount, Namespace, SysView, binds, home, path, private, shape};
 
 /// `proc`: what is in /proc.
@@ -36,12 +36,36 @@ pub(crate) const SYS: &[(&str, Option<SysView>)] = &[
     ("hidden", Some(SysView::Hidden)),
 ];
 
-pub(crate) const HIDEPID: &[(&str, HidePid)] = &[
+const HIDEPID: &[(&str, HidePid)] = &[
     ("off", HidePid::Off),
     ("noaccess", HidePid::NoAccess),
     ("invisible", HidePid::Invisible),
     ("ptraceable", HidePid::Ptraceable),
 ];
+
+/// Reads `hidepid`, which mount(8) takes as a number.
+pub(crate) fn hidepid(node: &Node<'_>, faults: &mut Faults) -> Option<At<HidePid>> {
+    let number = match node.value {
+        Value::Number(number) => number,
+        _ => return shape::word(node, HIDEPID, faults),
+    };
+    let word = match number {
+        0 => Some("off"),
+        1 => Some("noaccess"),
+        2 => Some("invisible"),
+        4 => Some("ptraceable"),
+        _ => None,
+    };
+    let names = shape::either(HIDEPID.iter().map(|(name, _)| *name));
+    let noted = faults.error(
+        node.place,
+        format!("expected {names} in \" \", not a number"),
+    );
+    if let Some(word) = word {
+        noted.help(format!("write \"{word}\""));
+    }
+    None
+}
 
 /// The sockets that `expose` has a name for, and where they are.
 pub const EXPOSED: &[(&str, &str)] = &[
@@ -68,7 +92,7 @@ pub(crate) fn exposed(node: &Node<'_>, faults: &mut Faults) -> Option<At<Vec<Exp
             continue;
         };
         let named = EXPOSED.iter().find(|(name, _)| *name == text.value);
-        if named.is_none() && !text.value.starts_with(['/', '{']) {
+        if named.is_none() && !text.value.starts_with(['/', '{', '~', '$']) {
             let names = || EXPOSED.iter().map(|(name, _)| *name);
             let what = format!(
                 "`{}` in `expose` is neither a path nor {}",
@@ -92,7 +116,7 @@ pub(crate) fn exposed(node: &Node<'_>, faults: &mut Faults) -> Option<At<Vec<Exp
             let what = format!("{} is listed twice", path.text());
             faults
                 .error(text.place, what)
-                .other(first.place, "it is here");
+                .other(first.place, "it is first listed here");
         }
         found.push(Exposed {
             path,
@@ -168,7 +192,7 @@ pub(crate) fn mounts(
         })?;
         mounts.push(Mount::Expose { path });
     }
-    mounts.extend(binds::mounts(name, &profile.binds, &profile.shell, values)?);
+    mounts.extend(binds::mounts(name, profile, values)?);
     mounts.extend(sorted(&profile.masked).map(|one| Mount::Mask {
         target: one.path.clone(),
         optional: one.optional,

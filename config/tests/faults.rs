@@ -3,7 +3,7 @@
 mod common;
 
 use common::{faults, parse};
-use nsshell_config::{Error, MAX_FILE_SIZE, Policy};
+use nsshell_config::{Error, Layer, MAX_FILE_SIZE, Policy, PolicyFile};
 
 #[test]
 fn a_key_that_contradicts_the_namespaces_is_a_mistake() {
@@ -22,7 +22,8 @@ fn a_key_that_contradicts_the_namespaces_is_a_mistake() {
         let found = faults(&format!("[profile.a]\nnamespaces = {namespaces}\n{key}"));
         let name = key.split(' ').next().unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
-        let want = format!("`{name}` says nothing in profile `a`, which has no {kind} namespace; ");
+        let want =
+            format!("`{name}` has no effect in profile `a`, which has no {kind} namespace; ");
         assert!(found[0].contains(&want), "{}", found[0]);
         assert!(found[0].starts_with("p.toml:3:"), "{}", found[0]);
         // the same key is right where the namespace is
@@ -57,7 +58,7 @@ fn all_mistakes_of_a_file_are_found_at_once_in_the_order_of_the_file() {
         format!("{error:#}"),
         "p.toml:2:11: there is no profile `x`; define it with [profile.x]\n 2 | profile = 'x'\n   |           ^^^\n\
          p.toml:4:9: `grace` is 999 seconds, not 0 to 300\n 4 | grace = 999\n   |         ^^^\n\
-         p.toml:6:9: path `sh` is not absolute\n 6 | shell = 'sh'\n   |         ^^^^"
+         p.toml:6:9: path `sh` is not absolute: it has to begin with `/`\n 6 | shell = 'sh'\n   |         ^^^^"
     );
 }
 
@@ -127,4 +128,84 @@ fn nothing_in_a_file_makes_the_reader_fall_over() {
             let _ = Policy::parse(&changed, "p.toml").map_err(|error| format!("{error:#}"));
         }
     }
+}
+
+#[test]
+fn one_slip_is_told_as_one_fault() {
+    let text = "default = \"none\"\n\
+        [[rule]]\nusers = [\n    \"alice\", # the first\n    \"@staff\",\n]\nprofile = \"desk\"\n\
+        [profile.desk]\n\
+        namespaces = [\"mount\", \"pid\", \"user\"]\n\
+        home = {\n    kind = \"ephemeral\",\n    size = \"1g\",\n}\n\
+        binds = [\n    { source = \"/srv/a\", options = [\"ro\"] },\n    \"/srv/b\",\n]\n\
+        masked = [\"/opt/x\"]\n\
+        grace = 5\n\
+        [profile.lab]\nscope = \"session\"\ntimeout = 20\n";
+    parse(text);
+    type Slip = fn(&str) -> Option<String>;
+    let slips: [(&str, Slip); 5] = [
+        ("no `=`", |line| Some(line.replacen(" = ", " ", 1))),
+        ("a colon", |line| Some(line.replacen(" =", ":", 1))),
+        ("an open string", |line| {
+            line.strip_suffix('"').map(str::to_owned)
+        }),
+        ("more after it", |line| Some(format!("{line} x"))),
+        ("no quotation marks", |line| Some(line.replace('"', ""))),
+    ];
+    let lines: Vec<&str> = text.lines().collect();
+    let mut broken = 0;
+    for (at, line) in lines.iter().enumerate() {
+        if !line.contains(" = ") || line.starts_with([' ', '[']) {
+            continue;
+        }
+        for (slip, make) in slips {
+            let Some(wrong) = make(line).filter(|wrong| wrong != line) else {
+                continue;
+            };
+            let mut changed: Vec<&str> = lines.clone();
+            changed[at] = &wrong;
+            let changed = changed.join("\n");
+            // "pid" and the like without quotation marks are several slips
+            let Err(error) = Policy::parse(&changed, "p.toml") else {
+                continue;
+            };
+            broken += 1;
+            let told = error.diagnostics();
+            let here = told.iter().all(|one| one.at.line == at + 1);
+            assert!(told.len() == 1 && here, "{slip}: {error:#}\n{changed}");
+        }
+    }
+    assert!(broken > 25, "{broken}");
+}
+
+#[test]
+fn more_than_is_allowed_in_all_files_is_told_in_the_weaker_one() {
+    let file = |name: &str, layer, text: String| PolicyFile {
+        name: name.to_owned(),
+        text,
+        layer,
+    };
+    let both = |text: String, more: String| {
+        let files = vec![
+            file("main", Layer::Main, text),
+            file("vendor", Layer::Vendor, more),
+        ];
+        Policy::from_files(files).map_err(|error| error.to_string())
+    };
+    let rules = |count: usize| "[[rule]]\nprofile='none'\n".repeat(count);
+    assert!(both(rules(12_000), rules(8_000)).is_ok());
+    assert_eq!(
+        both(rules(12_000), rules(12_000)).unwrap_err(),
+        "vendor:16001:1: more than 20000 rules in all files"
+    );
+    let profiles = |from: usize, to: usize| {
+        let all = (from..to).map(|at| format!("[profile.p{at}]\n"));
+        all.collect::<String>()
+    };
+    assert!(both(profiles(0, 600), profiles(500, 1_000)).is_ok());
+    let told = both(profiles(0, 600), profiles(600, 1_200)).unwrap_err();
+    assert!(
+        told.ends_with("more than 1000 profiles in all files"),
+        "{told}"
+    );
 }

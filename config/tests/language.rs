@@ -311,10 +311,43 @@ fn other_ways_to_write_toml_mean_the_same() {
         "default = 'x'\nprofile = { x = { grace = 7, timeout = 8 } }",
         "default = 'x'\nprofile.x = { grace = 7, timeout = 8 }",
         "default = \"x\"\n[profile]\nx.grace = 0x7\nx = { timeout = 8 }",
+        "default = 'x'\n[profile.x]\ngrace = '7s'\ntimeout = '8s'",
         "'default' = '''x'''\r\n[ profile . \"x\" ] # here\r\ngrace = +7\r\ntimeout=8\r\n",
     ] {
         let session = plan(&parse(text), &ALICE).session.unwrap();
         assert_eq!((session.grace, session.timeout), (7, 8), "{text}");
     }
     assert_eq!(faults("\u{feff}default = 'y'").len(), 1);
+}
+
+#[test]
+fn what_other_programs_write_for_tables_and_lists_of_them_means_the_same() {
+    let plain = "default = 'x'\n[[rule]]\nusers = ['alice']\nprofile = 'x'\n[profile.x]\n\
+        grace = 7\nhome = { kind = 'ephemeral', size = '1g' }\n\
+        binds = [{ source = '/a', target = '/x' }, { source = '/b', options = ['ro'] }]\n";
+    let spread = [
+        "default = 'x'\nrule = [{ users = ['alice'], profile = 'x' }]\n[profile.x]\ngrace = 7\n\
+         [profile.x.home]\nkind = 'ephemeral'\nsize = '1g'\n\
+         [[profile.x.binds]]\nsource = '/a'\ntarget = '/x'\n\
+         [[profile.x.binds]]\nsource = '/b'\noptions = ['ro']\n",
+        "default = 'x'\n[[rule]]\nusers = ['alice']\nprofile = 'x'\n\
+         [[profile.x.binds]]\nsource = '/a'\ntarget = '/x'\n\
+         [profile.x]\nhome.kind = 'ephemeral'\ngrace = 7\nhome.size = '1g'\n\
+         [[profile.x.binds]]\nsource = '/b'\noptions = ['ro']\n",
+        "default = 'x'\nprofile.x.home.size = '1g'\nprofile.x.home.kind = 'ephemeral'\n\
+         profile.x.grace = 7\nprofile.x.binds = [{ source = '/a', target = '/x' }, \
+         { source = '/b', options = ['ro'] }]\n[[rule]]\nusers = ['alice']\nprofile = 'x'\n",
+        "default = 'x'\nprofile = { x = { grace = 7, home.kind = 'ephemeral', home.size = '1g', \
+         binds = [{ source = '/a', target = '/x' }, { source = '/b', options = ['ro'] }] } }\n\
+         [[rule]]\nusers = ['alice']\nprofile = 'x'\n",
+    ];
+    let session = |text: &str| plan(&parse(text), &ALICE).session.unwrap();
+    for text in spread {
+        assert_eq!(session(text), session(plain), "{text}");
+        assert_eq!(
+            parse(text).rule_count(),
+            parse(plain).rule_count(),
+            "{text}"
+        );
+    }
 }

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod common;
 
+use std::fs;
 use std::path::Path;
 
+use common::expected::{as_expected, layers};
 use common::{account, parse};
-use nsshell_config::{Account, Error, Facts, Host, IdKind, Range, lint};
+use nsshell_config::{Account, Error, Facts, Host, IdKind, Policy, Range, lint};
 
 struct Small(Vec<Account>);
 
@@ -41,7 +43,7 @@ impl Facts for Small {
         path == Path::new("/tmp")
     }
     fn exists(&self, path: &Path) -> bool {
-        ["/tmp", "/bin/bash", "/etc"].contains(&path.to_str().unwrap())
+        ["/", "/tmp", "/bin/bash", "/etc"].contains(&path.to_str().unwrap())
     }
     fn is_program(&self, path: &Path) -> bool {
         path == Path::new("/bin/bash")
@@ -115,7 +117,7 @@ fn what_this_host_and_the_order_of_rules_make_wrong_is_found() {
         (
             "[profile.standard]\nranges = 'required'",
             &[
-                "p.toml:2:10: warning: no user of this host has subordinate ids: profile `standard` refuses all of them; see /etc/subuid, and `usermod --add-subuids`",
+                "p.toml:2:10: warning: no user of this host has subordinate ids: profile `standard` refuses all of them; give them some with `nsctl ranges --allocate --all`",
             ],
         ),
     ];
@@ -172,22 +174,22 @@ fn what_a_view_needs_and_this_host_lacks_is_told_at_its_place() {
         ),
         (
             "root = '/srv/jail'",
-            "p.toml:3:11: /srv/jail, the root of profile `m`, does not exist; make it".to_owned(),
+            "p.toml:6:8: /srv/jail, the root of profile `m`, does not exist; make it".to_owned(),
         ),
         (
             "home = { kind = 'ephemeral', skeleton = '/etc/skel' }",
-            "p.toml:3:11: /etc/skel, the skeleton of profile `m`, does not exist; make it"
+            "p.toml:6:8: /etc/skel, the skeleton of profile `m`, does not exist; make it"
                 .to_owned(),
         ),
         (
             "command = ['/usr/bin/app']",
-            "p.toml:3:11: the command /usr/bin/app of profile `m` is no program on this host; \
+            "p.toml:6:11: the command /usr/bin/app of profile `m` is no program on this host; \
              install it or set `command`"
                 .to_owned(),
         ),
         (
             "command = ['/bin/bash']\nrequire_nsshell = false",
-            "p.toml:3:11: warning: `command` of profile `m` holds only for users whose login shell \
+            "p.toml:6:11: warning: `command` of profile `m` holds only for users whose login shell \
              is nsshell, which nothing requires; set require_nsshell = true, with \"user\" in \
              `namespaces`"
                 .to_owned(),
@@ -198,7 +200,7 @@ fn what_a_view_needs_and_this_host_lacks_is_told_at_its_place() {
         ),
         (
             "proc = 'pids'",
-            format!("p.toml:3:11: warning: profile `m` has proc = \"pids\": {containers}"),
+            format!("p.toml:6:8: warning: profile `m` has proc = \"pids\": {containers}"),
         ),
         (
             "binds = [{ source = '/etc', target = '/proc/meminfo' }]",
@@ -214,4 +216,27 @@ fn what_a_view_needs_and_this_host_lacks_is_told_at_its_place() {
     let want = "p.toml:3:11: the command /usr/lib/nsshell/kiosk of profile `kiosk` is no program on \
                 this host; install it or set `command`";
     assert!(told.iter().any(|told| told == want), "{told:?}");
+}
+
+/// What is told of a policy on a host of root and two users.
+fn doubts(policy: Result<Policy, Error>) -> String {
+    let policy = policy.unwrap_or_else(|error| panic!("{error:#}"));
+    let people = [("root", 0), ("alice", 1000), ("bob", 1001)];
+    let people = people.map(|(name, uid)| account(name, uid)).to_vec();
+    let told = lint(&policy, &Small(people));
+    let told: Vec<_> = told.iter().map(|one| format!("{one:#}")).collect();
+    assert!(!told.is_empty(), "nothing to doubt");
+    told.join("\n")
+}
+
+#[test]
+fn every_doubtful_policy_is_told_as_its_file_expects() {
+    let count = as_expected("doubtful", "toml", |path, name| {
+        doubts(Policy::parse(&fs::read_to_string(path).unwrap(), name))
+    });
+    assert!(count >= 20, "{count}");
+    let count = as_expected("doubtful", "d", |path, _| {
+        doubts(Policy::from_files(layers(path)))
+    });
+    assert!(count >= 2, "{count}");
 }

@@ -197,13 +197,11 @@ fn a_user_without_ranges_is_refused_if_they_are_required() {
     };
     assert_eq!(
         refusal(&required, &no_uid),
-        "user `alice` has no subordinate uids in /etc/subuid; give some with `usermod \
-         --add-subuids FIRST-LAST alice`"
+        "user `alice` has no subordinate uids; give some with `nsctl ranges --allocate alice`"
     );
     assert_eq!(
         refusal(&required, &no_gid),
-        "user `alice` has no subordinate gids in /etc/subgid; give some with `usermod \
-         --add-subgids FIRST-LAST alice`"
+        "user `alice` has no subordinate gids; give some with `nsctl ranges --allocate alice`"
     );
     assert!(resolved("", &Table::default()).is_ok());
 }

@@ -1,40 +1,36 @@
 //! Wrong policies as files, with what an administrator reads about them beside each. To take
 //! over changed words, run with UPDATE=1 in the environment and read the difference.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod common;
 
 use std::fs;
-use std::path::Path;
 
+use common::expected::{as_expected, layers};
 use nsshell_config::Policy;
+
+fn told(policy: Result<Policy, nsshell_config::Error>) -> String {
+    match policy {
+        Ok(_) => "this was taken for valid".to_owned(),
+        Err(error) => format!("{error:#}"),
+    }
+}
 
 #[test]
 fn every_wrong_policy_is_told_as_its_file_expects() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wrong");
-    let update = std::env::var_os("UPDATE").is_some();
-    let mut names: Vec<_> = fs::read_dir(&directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter_map(|name| Some(name.strip_suffix(".toml")?.to_owned()))
-        .collect();
-    names.sort();
-    assert!(names.len() >= 60, "{}", names.len());
-    let mut differ = Vec::new();
-    for name in names {
-        let file = format!("{name}.toml");
-        let text = fs::read_to_string(directory.join(&file)).unwrap();
-        let told = match Policy::parse(&text, &file) {
-            Ok(_) => format!("{file} was taken for valid\n"),
-            Err(error) => format!("{error:#}\n"),
-        };
-        let expected = directory.join(format!("{name}.expected"));
-        if update {
-            fs::write(&expected, &told).unwrap();
-        }
-        let expected = fs::read_to_string(&expected).unwrap_or_default();
-        assert!(!told.contains("was taken for valid"), "{told}");
-        if told != expected {
-            differ.push(format!("--- expected\n{expected}+++ told\n{told}"));
-        }
-    }
-    assert!(differ.is_empty(), "{}", differ.join("\n"));
+    let count = as_expected("wrong", "toml", |path, name| {
+        let told = told(Policy::parse(&fs::read_to_string(path).unwrap(), name));
+        assert_ne!(told, "this was taken for valid", "{name}");
+        told
+    });
+    assert!(count >= 60, "{count}");
+}
+
+#[test]
+fn what_is_wrong_among_several_files_is_told_as_their_directory_expects() {
+    let count = as_expected("wrong_files", "d", |path, name| {
+        let files = layers(path);
+        assert!(files.len() > 1, "{name}");
+        told(Policy::from_files(files))
+    });
+    assert!(count >= 10, "{count}");
 }

@@ -79,7 +79,10 @@ fn kind(kind: Kind) -> Value {
         Kind::Text => json!({ "type": "string", "minLength": 1 }),
         Kind::Pattern(pattern) => json!({ "type": "string", "pattern": pattern }),
         Kind::Truth => json!({ "type": "boolean" }),
-        Kind::Seconds(from, to) => json!({ "type": "integer", "minimum": from, "maximum": to }),
+        Kind::Seconds(from, to) => json!({ "anyOf": [
+            { "type": "integer", "minimum": from, "maximum": to },
+            { "type": "string", "pattern": "^[0-9]{1,10}[smhd]$" },
+        ] }),
         Kind::Count(from, to) => json!({ "type": "integer", "minimum": from, "maximum": to }),
         Kind::Time => json!({ "anyOf": [
             { "type": "integer", "minimum": 1, "maximum": 31_622_400 },

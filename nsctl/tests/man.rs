@@ -271,7 +271,7 @@ fn the_reasons_that_the_page_of_the_module_explains_are_those_that_are_given() {
         "is not in the user database",
         "has no subordinate ",
         " map would need more than the kernel's ",
-        " would map the host's root",
+        " cannot be given the user namespace of profile ",
         "cannot mount on ",
         "cannot make the session's namespaces",
         "cannot take set-uid off the session's mounts",

@@ -71,13 +71,13 @@ fn g6_a_user_without_a_range_is_refused_if_the_profile_requires_one() {
     for way in WAYS {
         fault(
             ": > /etc/subuid",
-            &["no subordinate uids in /etc/subuid; give some with `usermod --add-subuids"],
+            &["no subordinate uids; give some with `nsctl ranges --allocate"],
         )
         .refuses(&host, way);
     }
     fault(
         ": > /etc/subgid",
-        &["no subordinate gids in /etc/subgid; give some with `usermod --add-subgids"],
+        &["no subordinate gids; give some with `nsctl ranges --allocate"],
     )
     .refuses(&host, Way::Su);
     // The remedy is one.

@@ -220,7 +220,11 @@ fn root_is_confined_if_a_rule_names_it_and_let_in_if_that_rule_is_impossible() {
     assert_eq!(host.ssh("root", "ps -o comm= -p 1").ok(), "nsshell-init");
     let file = host.argv(&["tee", "/etc/nsshell/nsshell.toml"]);
     file.stdin(profile("[\"mount\", \"user\"]")).output().ok();
-    gets_in_with_one_line(&host, &["su", "-c"], &["would map the host's root for"]);
+    gets_in_with_one_line(
+        &host,
+        &["su", "-c"],
+        &["root cannot be given a user namespace"],
+    );
 }
 
 #[test]

@@ -186,7 +186,7 @@ fn a_range_is_required_and_there_is_none() {
         .start();
     let complaint = refused(&host);
     assert!(
-        complaint.contains("alice") && complaint.contains("usermod --add-subuids"),
+        complaint.contains("alice") && complaint.contains("nsctl ranges --allocate alice"),
         "{complaint}"
     );
 }
