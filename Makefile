@@ -86,6 +86,7 @@ install-files:
 	install -D -m 755 '$(NSSHELL_BUILD)/nsctl' '$(DESTDIR)$(SBINDIR)/nsctl'
 	install -D -m 644 packaging/nsshell.toml '$(DESTDIR)$(DOCDIR)/nsshell.toml.example'
 	install -D -m 644 packaging/nsshell.schema.json '$(DESTDIR)$(DOCDIR)/nsshell.schema.json'
+	install -D -m 644 packaging/nsctl.schema.json '$(DESTDIR)$(DOCDIR)/nsctl.schema.json'
 	install -D -m 644 packaging/pam.d-example '$(DESTDIR)$(DOCDIR)/pam.d-example'
 	install -d -m 755 '$(DESTDIR)$(DOCDIR)'
 	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|' packaging/user-manager.conf | \
@@ -107,7 +108,8 @@ uninstall:
 	rm -f '$(DESTDIR)$(PAMDIR)/pam_nsshell.so' '$(DESTDIR)$(LIBEXECDIR)/session-init' \
 	  '$(DESTDIR)$(BINDIR)/nsshell' '$(DESTDIR)$(SBINDIR)/nsctl' \
 	  '$(DESTDIR)$(DOCDIR)/nsshell.toml.example' '$(DESTDIR)$(DOCDIR)/pam.d-example' \
-	  '$(DESTDIR)$(DOCDIR)/user-manager.conf' '$(DESTDIR)$(DOCDIR)/nsshell.schema.json' '$(DESTDIR)$(BASH_COMPLETION)' \
+	  '$(DESTDIR)$(DOCDIR)/user-manager.conf' '$(DESTDIR)$(DOCDIR)/nsshell.schema.json' \
+	  '$(DESTDIR)$(DOCDIR)/nsctl.schema.json' '$(DESTDIR)$(BASH_COMPLETION)' \
 	  '$(DESTDIR)$(ZSH_COMPLETION)' '$(DESTDIR)$(FISH_COMPLETION)' \
 	  $(if $(PAMCONFIGS),'$(DESTDIR)$(PAMCONFIGS)/nsshell') \
 	  $(foreach page,$(MAN_PAGES),'$(DESTDIR)$(call man_path,$(page))')
