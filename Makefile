@@ -7,6 +7,7 @@
 #   sudo make test        everything that can be checked
 #   sudo make bench       what a session costs
 #   sudo make scale       what 50,000 accounts and 10,000 rules cost one
+#   sudo make soak        SOAK_LOGINS=100000 opened and closed, and what has grown by it
 #   make fuzz             FUZZ_SECONDS=600 for each parser: policy, subid, import
 #   make lint | deps | clean
 
@@ -59,7 +60,7 @@ CARGO_AS_ROOT = env $(RUST_ENV) NSSHELL_BUILD='$(NSSHELL_BUILD)' cargo
 # says what is run without the environment, which is long
 cargo = echo 'cargo $(1)'; $(CARGO) $(1)
 
-.PHONY: fuzz all build install install-files uninstall test test-install bench scale demo lint deps clean need-cargo
+.PHONY: fuzz all build install install-files uninstall test test-install bench scale soak demo lint deps clean need-cargo
 .NOTPARALLEL:
 
 all: build
@@ -148,6 +149,13 @@ bench: deps build
 
 scale: deps build
 	NSSHELL_BUILD='$(NSSHELL_BUILD)' tests/bench/scale.sh
+
+# Some ten minutes; nothing else should be under way on the machine meanwhile.
+SOAK_LOGINS ?= 100000
+soak: deps build
+	@$(call cargo,test --locked -p nsshell-tests --test e2e --no-run)
+	NSSHELL_LOGINS='$(SOAK_LOGINS)' $(CARGO_AS_ROOT) test --locked -p nsshell-tests --test e2e -- \
+	  --exact --nocapture load::g5_g8_open_and_close_again_and_again_grow_nothing
 
 demo: deps build
 	NSSHELL_BUILD='$(NSSHELL_BUILD)' tests/demo.sh
