@@ -7,6 +7,7 @@
 #   sudo make test        everything that can be checked
 #   sudo make bench       what a session costs
 #   sudo make scale       what 50,000 accounts and 10,000 rules cost one
+#   sudo make soak        SOAK_LOGINS=100000 opened and closed, and what has grown by it
 #   make fuzz             FUZZ_SECONDS=600 for each parser: policy, subid, import
 #   make lint | deps | clean
 
@@ -59,7 +60,7 @@ CARGO_AS_ROOT = env $(RUST_ENV) NSSHELL_BUILD='$(NSSHELL_BUILD)' cargo
 # says what is run without the environment, which is long
 cargo = echo 'cargo $(1)'; $(CARGO) $(1)
 
-.PHONY: fuzz all build install install-files uninstall test test-install bench scale demo lint deps clean need-cargo
+.PHONY: fuzz all build install install-files uninstall test test-install bench scale soak demo lint deps clean need-cargo
 .NOTPARALLEL:
 
 all: build
@@ -86,6 +87,7 @@ install-files:
 	install -D -m 755 '$(NSSHELL_BUILD)/nsctl' '$(DESTDIR)$(SBINDIR)/nsctl'
 	install -D -m 644 packaging/nsshell.toml '$(DESTDIR)$(DOCDIR)/nsshell.toml.example'
 	install -D -m 644 packaging/nsshell.schema.json '$(DESTDIR)$(DOCDIR)/nsshell.schema.json'
+	install -D -m 644 packaging/nsctl.schema.json '$(DESTDIR)$(DOCDIR)/nsctl.schema.json'
 	install -D -m 644 packaging/pam.d-example '$(DESTDIR)$(DOCDIR)/pam.d-example'
 	install -d -m 755 '$(DESTDIR)$(DOCDIR)'
 	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|' packaging/user-manager.conf | \
@@ -107,7 +109,8 @@ uninstall:
 	rm -f '$(DESTDIR)$(PAMDIR)/pam_nsshell.so' '$(DESTDIR)$(LIBEXECDIR)/session-init' \
 	  '$(DESTDIR)$(BINDIR)/nsshell' '$(DESTDIR)$(SBINDIR)/nsctl' \
 	  '$(DESTDIR)$(DOCDIR)/nsshell.toml.example' '$(DESTDIR)$(DOCDIR)/pam.d-example' \
-	  '$(DESTDIR)$(DOCDIR)/user-manager.conf' '$(DESTDIR)$(DOCDIR)/nsshell.schema.json' '$(DESTDIR)$(BASH_COMPLETION)' \
+	  '$(DESTDIR)$(DOCDIR)/user-manager.conf' '$(DESTDIR)$(DOCDIR)/nsshell.schema.json' \
+	  '$(DESTDIR)$(DOCDIR)/nsctl.schema.json' '$(DESTDIR)$(BASH_COMPLETION)' \
 	  '$(DESTDIR)$(ZSH_COMPLETION)' '$(DESTDIR)$(FISH_COMPLETION)' \
 	  $(if $(PAMCONFIGS),'$(DESTDIR)$(PAMCONFIGS)/nsshell') \
 	  $(foreach page,$(MAN_PAGES),'$(DESTDIR)$(call man_path,$(page))')
@@ -146,6 +149,13 @@ bench: deps build
 
 scale: deps build
 	NSSHELL_BUILD='$(NSSHELL_BUILD)' tests/bench/scale.sh
+
+# Some ten minutes; nothing else should be under way on the machine meanwhile.
+SOAK_LOGINS ?= 100000
+soak: deps build
+	@$(call cargo,test --locked -p nsshell-tests --test e2e --no-run)
+	NSSHELL_LOGINS='$(SOAK_LOGINS)' $(CARGO_AS_ROOT) test --locked -p nsshell-tests --test e2e -- \
+	  --exact --nocapture load::g5_g8_open_and_close_again_and_again_grow_nothing
 
 demo: deps build
 	NSSHELL_BUILD='$(NSSHELL_BUILD)' tests/demo.sh

@@ -39,6 +39,7 @@ wanted='755 d etc/nsshell
 755 f usr/libexec/nsshell/session-init
 755 f usr/sbin/nsctl
 644 f usr/share/bash-completion/completions/nsctl
+644 f usr/share/doc/nsshell/nsctl.schema.json
 644 f usr/share/doc/nsshell/nsshell.schema.json
 644 f usr/share/doc/nsshell/nsshell.toml.example
 644 f usr/share/doc/nsshell/pam.d-example

@@ -170,6 +170,8 @@ fn cells(rows: &[Row]) -> Vec<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use nsshell_tests::validate;
+
     use super::*;
 
     #[test]
@@ -222,5 +224,11 @@ mod tests {
             row(record, 120, Some(usage(None, &["/srv/k3"]))),
         ];
         assert_eq!(table::columns(&cells(&rows)), want);
+        let (schema, rows) = (validate::outputs(), serde_json::json!(rows));
+        let faults = validate::faults_as("ls", &schema, &rows);
+        assert!(faults.is_empty(), "{faults:#?}: {rows:#}");
+        let unnoticed = validate::unnoticed("ls", &schema, &rows);
+        let links = |one: &String| one.starts_with("namespaces/");
+        assert!(unnoticed.iter().all(links), "{unnoticed:?}");
     }
 }

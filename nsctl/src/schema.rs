@@ -4,9 +4,9 @@
 
 mod keys;
 #[cfg(test)]
-mod tests;
+mod outputs;
 #[cfg(test)]
-mod validate;
+mod tests;
 
 use std::io::Write;
 

@@ -169,3 +169,76 @@ fn json(
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use nsshell_config::{Matched, OnFailure, Origin};
+    use nsshell_tests::validate;
+
+    use super::*;
+    use crate::host::{Record, State};
+
+    fn found() -> Found {
+        let record = Record {
+            session: "k3".to_owned(),
+            user: "alice".to_owned(),
+            uid: 1000,
+            service: "sshd".to_owned(),
+            pid: 4711,
+            namespaces: [("mnt".to_owned(), 7)].into(),
+            rule: Some(Matched {
+                file: "p".to_owned(),
+                line: 3,
+            }),
+            environment: vec!["XDG_RUNTIME_DIR=/run/user/1000".to_owned()],
+            ..Record::default()
+        };
+        Found {
+            record,
+            state: State::Listed,
+        }
+    }
+
+    fn today() -> Today {
+        Today::Same(Box::new(Explanation {
+            missed_before: 0,
+            missed: Vec::new(),
+            chosen: None,
+            origins: vec![Origin {
+                key: "grace",
+                place: Some(("p".to_owned(), 4)),
+                inherited: Some("standard".to_owned()),
+                overridden: vec![("q".to_owned(), 1)],
+            }],
+            plan: Err(nsshell_config::Error::NoRule {
+                user: "alice".to_owned(),
+                service: "sshd".to_owned(),
+            }),
+            on_failure: OnFailure::Deny,
+            spared: None,
+        }))
+    }
+
+    #[test]
+    fn what_is_printed_as_json_is_as_the_schema_has_it_and_nothing_can_be_left_out() {
+        let schema = validate::outputs();
+        let process = Process {
+            pid: 812,
+            inside: vec![812, 1],
+            uid: 0,
+            memory: 4096,
+            command: "nsshell-init".to_owned(),
+            namespaces: [("pid".to_owned(), 8)].into(),
+        };
+        let whole = json(&found(), &[&process], None, Some(&today()), Some(2));
+        let bare = json(&found(), &[], None, Some(&Today::Changed), None);
+        for value in [&whole, &bare] {
+            let faults = validate::faults_as("show", &schema, value);
+            assert!(faults.is_empty(), "{faults:#?}: {value:#}");
+        }
+        // a process need not show every namespace that it is in
+        let want = ["namespaces/mnt", "namespaces/pid"].map(str::to_owned);
+        assert_eq!(validate::unnoticed("show", &schema, &whole), want.into());
+    }
+}

@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use nsshell_tests::validate;
+
 fn nsctl(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nsctl"));
     command.args(arguments).stdin(Stdio::null());
@@ -133,6 +135,35 @@ fn a_good_policy_is_told_to_people_and_its_plan_is_printed() {
     );
     assert_eq!(plan.login.tty.as_deref(), Some("tty1"));
     assert!(plan.session.is_some());
+}
+
+#[test]
+fn what_is_printed_as_json_is_as_the_installed_schema_has_it() {
+    let (_directory, faulty) = policy("rules = 1\n[profile.standard]\ngrase = 1\n");
+    let (_other, good) = policy("[[rule]]\nusers = ['root']\nprofile = 'none'\n");
+    let schema = validate::outputs();
+    let mut attempts = vec![
+        ("check", vec!["check", "--json", &faulty]),
+        ("ls", vec!["ls", "--json"]),
+        ("ranges", vec!["ranges", "--json"]),
+    ];
+    if is_root() {
+        attempts.extend([
+            ("check", vec!["check", "--json", "--users", &good]),
+            ("explain", vec!["explain", "--json", "root"]),
+            (
+                "diff",
+                vec!["explain", "--json", "--config", &good, "--diff", &good],
+            ),
+            ("tree", vec!["tree", "--json"]),
+        ]);
+    }
+    for (verb, arguments) in attempts {
+        let (_, out, err) = run(&arguments);
+        let value = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{verb}: {e}: {err}"));
+        let faults = validate::faults_as(verb, &schema, &value);
+        assert!(faults.is_empty(), "{faults:#?}: {out}");
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@
 //! could read what is typed on it long after the visit. Where a standard descriptor is a
 //! terminal, the visit gets another one, or a pipe, and we hand the bytes on.
 //!
-//! Nothing of the visit keeps the session alive: it ends with the session.
+//! A visit is no login: with the last login the session ends, and the visit with it. But what it
+//! runs is a process of the session like others, for which `on_logout = "keep"` lets it stay.
 
 mod cgroup;
 mod relay;

@@ -22,7 +22,8 @@
 //!   [`Host::cmd`] and [`Host::ssh_cmd`] give the same with environment, standard input, a limit,
 //!   in the background ([`Cmd::spawn`]) or on a terminal ([`Cmd::pty`]).
 //! - [`Output::ok`] takes the standard output of a command that must succeed; [`Output::fails`]
-//!   takes the standard error of one that must not.
+//!   takes the standard error of one that must not, [`Output::json`] what `nsctl` prints with
+//!   --json, if the schema has it so.
 //! - [`Session`] ([`Host::session`]) is a login that stays open and answers one command after
 //!   the other, for what happens between two users.
 //! - [`Pty`] is a real terminal: send, expect, window size.
@@ -60,6 +61,7 @@ mod product;
 mod pty;
 mod session;
 pub mod spec;
+pub mod validate;
 mod wait;
 
 pub use builder::{Builder, UserBuilder};

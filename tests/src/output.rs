@@ -1,6 +1,8 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
+use crate::validate;
+
 /// What became of a command.
 #[derive(Debug)]
 #[must_use]
@@ -57,6 +59,21 @@ impl Output {
     pub fn ok(&self) -> String {
         assert!(self.success(), "must succeed: {self}");
         self.text()
+    }
+
+    /// Its standard output, if the installed schema has it so as what this verb of `nsctl`
+    /// prints with --json. Whether it succeeded does not count: `check` fails for what it finds.
+    ///
+    /// # Panics
+    /// If it is not of that shape.
+    #[track_caller]
+    #[must_use]
+    pub fn json(&self, verb: &str) -> serde_json::Value {
+        let value = serde_json::from_slice(&self.stdout);
+        let value = value.unwrap_or_else(|error| panic!("{error}: {self}"));
+        let faults = validate::faults_as(verb, &validate::outputs(), &value);
+        assert!(faults.is_empty(), "{faults:#?}: {self}");
+        value
     }
 
     /// Its standard error, if it failed.

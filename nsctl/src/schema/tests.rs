@@ -7,6 +7,7 @@ use nsshell_config::{
     Account, BIND_KEYS, ENTRY_KEYS, Error as Refusal, HOME_KEYS, Host, IdKind, Login, PRIVATE_KEYS,
     PROFILE_KEYS, Plan, Policy, RULE_KEYS, Range, TOP_KEYS, resolve,
 };
+use nsshell_tests::validate;
 
 use super::*;
 
@@ -131,7 +132,7 @@ impl Host for Nobody {
     }
 }
 
-fn plan(policy: &str) -> Plan {
+pub(super) fn plan(policy: &str) -> Plan {
     let policy = Policy::parse(policy, "p").unwrap();
     let account = Account {
         name: "alice".to_owned(),

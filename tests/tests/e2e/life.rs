@@ -4,6 +4,7 @@ mod audit;
 mod crash;
 mod forgery;
 mod limits;
+pub mod tmux;
 
 use nsshell_tests::{Builder, Host, Session, root_or_skip, wait_for};
 
@@ -96,35 +97,6 @@ fn g5_a_shared_session_ends_with_its_last_login_and_not_before() {
     let _ = three.wait();
     host.wait_for_nothing_left(&before);
     assert_eq!(traces(&host), "");
-}
-
-#[test]
-fn tmux_is_found_again_under_keep_and_ends_with_the_last_login_under_kill() {
-    root_or_skip!();
-    let start = "tmux new-session -d -s work && tmux ls -F '#S'";
-    let look = "tmux ls -F '#S' 2>/dev/null; true";
-    for (keys, found) in [("on_logout = 'keep'", "work"), ("on_logout = 'kill'", "")] {
-        let host = with(keys);
-        let mut one = host.session("alice");
-        assert_eq!(one.ask(start).ok(), "work");
-        let mut two = host.session("alice");
-        assert_eq!(two.ask(look).ok(), "work");
-        one.end().ok();
-        assert_eq!(two.ask(look).ok(), "work");
-        two.end().ok();
-        wait_for("the end of sshd's processes", || {
-            !host.run("pgrep -f '^sshd: alice'").success()
-        });
-        if found.is_empty() {
-            wait_for_no_traces(&host);
-        }
-        let mut three = host.session("alice");
-        assert_eq!(three.ask(look).ok(), found, "{keys}");
-        three.ask("tmux kill-server; true").ok();
-        three.end().ok();
-        // Kept as long as something is in it, and not longer.
-        wait_for_no_traces(&host);
-    }
 }
 
 #[test]

@@ -14,6 +14,13 @@ const SHARING: usize = 200;
 /// Logins that are under way at the same time.
 const AT_ONCE: usize = 50;
 const USERS: usize = 20;
+/// How many more are timed before, among and after the others, …
+const TIMED: usize = 200;
+/// … and how often all of it is done at the most: a round in which others were at work on the
+/// machine at one time and not at another says little.
+const ROUNDS: usize = 4;
+/// How much longer opening one may take among the others than before and after them.
+const LONGER: f64 = 1.3;
 
 /// user0 to user9 have the profile "apart", the other ten share.
 const POLICY: &str = "[[rule]]\nusers = ['user?']\nprofile = 'apart'\n\
@@ -57,13 +64,40 @@ fn open_all(host: &Host) -> Running {
     running
 }
 
-/// The median time of opening one session, in ms.
-fn time_of_open(host: &Host) -> f64 {
-    let line = "pamapp --count 60 --per-process --timings pamapp user1 true";
-    let printed = host.cmd(line).limit(Duration::from_secs(120)).output().ok();
-    let found = printed.lines().find_map(|line| line.strip_prefix("open "));
-    let median = found.and_then(|rest| rest.split_whitespace().nth(1)?.parse().ok());
-    median.unwrap_or_else(|| panic!("no time in: {printed}"))
+/// How long it takes to open one session, in ms, many times.
+fn times_of_open(host: &Host) -> Vec<f64> {
+    let line = format!("pamapp --count {TIMED} --per-process --samples pamapp user1 true");
+    let printed = host
+        .cmd(&line)
+        .limit(Duration::from_secs(120))
+        .output()
+        .ok();
+    let samples = printed
+        .lines()
+        .filter_map(|line| line.strip_prefix("sample "));
+    let times: Vec<f64> = samples
+        .map(|rest| rest.split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(times.len(), TIMED, "{printed}");
+    times
+}
+
+/// The mean of the fastest tenth, and the median. All tests share the processors: what is slower
+/// than the fastest has waited for the work of others.
+fn fastest_and_median(mut times: Vec<f64>) -> (f64, f64) {
+    times.sort_by(f64::total_cmp);
+    let tenth = times.len() / 10;
+    let sum: f64 = times[..tenth].iter().sum();
+    let count = u32::try_from(tenth).unwrap();
+    (sum / f64::from(count), times[times.len() / 2])
+}
+
+/// The inits of all sessions: how many, and how much memory each has that nobody shares, in kB.
+fn inits(host: &Host) -> (usize, usize) {
+    let line = "for pid in $(pgrep -x nsshell-init); do cat /proc/$pid/smaps_rollup; done | awk '/^Private/ { all += $2 } /Rss/ { count++ } END { print count, int(all / count) }'";
+    let seen = host.cmd(line).limit(Duration::from_secs(60)).output().ok();
+    let (count, each) = seen.split_once(' ').unwrap();
+    (count.parse().unwrap(), each.parse().unwrap())
 }
 
 #[test]
@@ -76,41 +110,59 @@ fn g5_a_thousand_sessions_at_once_open_as_fast_as_one_and_leave_nothing() {
         !host.run("pgrep -x nsshell-init").success()
     });
     let before = host.census();
-    let alone = time_of_open(&host);
-    let mut held = open_all(&host);
-    let among = time_of_open(&host);
-    let private = "for pid in $(pgrep -x nsshell-init); do cat /proc/$pid/smaps_rollup; done | awk '/^Private/ { all += $2 } /Rss/ { count++ } END { print int(all / count), count }'";
-    let seen = host
-        .cmd(private)
-        .limit(Duration::from_secs(60))
-        .output()
-        .ok();
-    let numbers: Vec<usize> = seen.split(' ').map(|one| one.parse().unwrap()).collect();
-    let _ = writeln!(
-        std::io::stderr().lock(),
-        "open: {alone:.2} ms alone, {among:.2} ms among {SESSIONS} ({:.2}); {} inits, {} kB private each",
-        among / alone,
-        numbers[1],
-        numbers[0],
-    );
-    assert!(numbers[0] < 400, "{seen}");
-    assert_eq!(numbers[1], SESSIONS + USERS / 2, "{seen}");
-    assert!(
-        among < alone * 2.0,
-        "{among} ms among many, {alone} ms alone"
-    );
-    held.send("\n");
-    held.expect_within("over", Duration::from_secs(120));
-    assert!(held.wait(Duration::from_secs(10)).success());
-    host.run("rm -r /run/hold /run/held").ok();
-    host.wait_for_nothing_left(&before);
+    for round in 1.. {
+        let mut alone = times_of_open(&host);
+        let mut held = open_all(&host);
+        let among = fastest_and_median(times_of_open(&host));
+        let (count, private) = inits(&host);
+        assert_eq!(count, SESSIONS + USERS / 2);
+        assert!(private < 400, "{private} kB each");
+        held.send("\n");
+        held.expect_within("over", Duration::from_secs(120));
+        assert!(held.wait(Duration::from_secs(10)).success());
+        host.run("rm -r /run/hold /run/held").ok();
+        host.wait_for_nothing_left(&before);
+        alone.extend(times_of_open(&host));
+        let alone = fastest_and_median(alone);
+        let ratio = among.0 / alone.0;
+        let told = format!(
+            "round {round}: open, fastest and median: {alone:.2?} ms alone, {among:.2?} ms among \
+             {count}, {ratio:.2} times as long; {private} kB private each"
+        );
+        let _ = writeln!(std::io::stderr().lock(), "{told}");
+        if ratio <= LONGER {
+            break;
+        }
+        assert!(round < ROUNDS, "{told}");
+    }
+}
+
+/// What can be counted: of the host, and of the whole machine's kernel.
+const FIGURES: &str = r#"
+echo processes $(ps -e -o pid= | wc -l)
+echo mounts $(wc -l </proc/1/mountinfo)
+echo namespaces $(lsns --noheadings | wc -l)
+echo cgroups $(find /sys/fs/cgroup -name 'nsshell-testhost-*' -prune -o -type d -print 2>/dev/null | wc -l)
+echo sockets $(wc -l </proc/net/unix)
+echo state $(find /run/nsshell | wc -l)
+echo files-of-the-machine $(cut -f1 /proc/sys/fs/file-nr)
+awk '/^(SUnreclaim|KernelStack|PageTables|Percpu):/ { all += $2 } END { print "kernel-memory-kB", all }' /proc/meminfo
+"#;
+
+fn figures(host: &Host) -> Vec<(String, i64)> {
+    let figure = |line: &str| {
+        let (name, number) = line.split_once(' ').unwrap();
+        (name.to_owned(), number.parse().unwrap())
+    };
+    host.run(FIGURES).ok().lines().map(figure).collect()
 }
 
 /// Open and close, one after the other in one process: its memory in kB at the most.
 fn memory_of(host: &Host, count: usize) -> usize {
     let line = format!("pamapp --count {count} --timings pamapp user1 true");
     // 100,000 take some minutes; nobody waits for more than a login each.
-    let limit = Duration::from_secs(60) + Duration::from_millis(50) * u32::try_from(count).unwrap();
+    let limit =
+        Duration::from_secs(60) + Duration::from_millis(200) * u32::try_from(count).unwrap();
     let printed = host.cmd(&line).limit(limit).output().ok();
     assert!(
         printed.contains(&format!("failures 0 of {count}")),
@@ -124,11 +176,17 @@ fn memory_of(host: &Host, count: usize) -> usize {
         .unwrap_or_else(|| panic!("{printed}"))
 }
 
-/// `NSSHELL_LOGINS=100000` makes it as many.
+/// How much the kernel's memory may grow, for each login and besides: the machine's, so of others
+/// too. A mount namespace that stayed would be ten times that.
+const KERNEL_KB_EACH: i64 = 1;
+const KERNEL_KB_BESIDE: i64 = 64 * 1024;
+
+/// `make soak` makes it 100,000 by `NSSHELL_LOGINS`, with nothing beside it.
 #[test]
 fn g5_g8_open_and_close_again_and_again_grow_nothing() {
     root_or_skip!();
     let wanted = std::env::var("NSSHELL_LOGINS").ok();
+    let soak = wanted.is_some();
     let count = wanted.map_or(2000, |number| {
         number.parse().expect("NSSHELL_LOGINS is a number")
     });
@@ -137,15 +195,33 @@ fn g5_g8_open_and_close_again_and_again_grow_nothing() {
     wait_for("the end of the last", || {
         !host.run("pgrep -x nsshell-init").success()
     });
-    let before = host.census();
+    let (before, then) = (host.census(), figures(&host));
     let many = memory_of(&host, count);
     host.wait_for_nothing_left(&before);
-    let _ = writeln!(
-        std::io::stderr().lock(),
-        "the application's memory: {few} kB after {}, {many} kB after {count}",
-        count / 10
+    let now = figures(&host);
+    let mut told = format!(
+        "{:24}{:>12}{:>12}\n",
+        "logins",
+        count / 10,
+        count / 10 + count
     );
+    told += &format!("{:24}{few:>12}{many:>12}\n", "application-kB");
+    for ((name, was), (_, is)) in then.iter().zip(&now) {
+        told += &format!("{name:24}{was:>12}{is:>12}\n");
+    }
+    let _ = write!(std::io::stderr().lock(), "{told}");
     // The application keeps five numbers of each session.
     let own = count * 48 / 1024;
-    assert!(many < few + own + 200, "{few} kB, then {many} kB");
+    assert!(many < few + own + 200, "{told}");
+    for ((name, was), (_, is)) in then.iter().zip(&now) {
+        let most = match name.as_str() {
+            "files-of-the-machine" => continue,
+            "kernel-memory-kB" if !soak => continue,
+            "kernel-memory-kB" => {
+                was + KERNEL_KB_BESIDE + KERNEL_KB_EACH * i64::try_from(count).unwrap()
+            }
+            _ => *was,
+        };
+        assert!(*is <= most, "{name}: {told}");
+    }
 }

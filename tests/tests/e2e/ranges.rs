@@ -43,7 +43,7 @@ fn overlaps_and_ids_of_others_are_found_by_ranges_and_by_check() {
     }
     let json = host.run("nsctl ranges --json");
     assert_eq!(json.code(), Some(1));
-    let value: serde_json::Value = serde_json::from_str(&json.text()).unwrap();
+    let value = json.json("ranges");
     assert_eq!(value["found"][0]["severity"], "error");
     assert_eq!(value["found"][0]["line"], 2);
     assert_eq!(value["accounts"][0]["user"], "alice");

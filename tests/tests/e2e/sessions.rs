@@ -9,7 +9,7 @@ mod show;
 
 use std::collections::BTreeMap;
 
-use nsshell_tests::{Cmd, Host, Session, root_or_skip, wait_for};
+use nsshell_tests::{Cmd, Host, Output, Session, root_or_skip, validate, wait_for};
 use serde::Deserialize;
 
 /// What `nsctl ls --json` has for each session.
@@ -51,7 +51,11 @@ struct Process {
 }
 
 fn listed_by(cmd: Cmd) -> Vec<Listed> {
-    serde_json::from_str(&cmd.output().ok()).unwrap()
+    listed_in(&cmd.output())
+}
+
+fn listed_in(output: &Output) -> Vec<Listed> {
+    serde_json::from_value(output.json("ls")).unwrap()
 }
 
 fn listed(host: &Host) -> Vec<Listed> {
@@ -152,8 +156,16 @@ fn a_list_that_is_watched_comes_again_with_what_has_changed() {
     let mut watch = host.cmd("nsctl ls --json --watch").spawn();
     watch.expect("[]\n");
     let _alice = host.session("alice");
-    let line = watch.expect("\"memory\":");
+    let line = loop {
+        let line = watch.expect("\n");
+        if line != "[]\n" {
+            break line;
+        }
+    };
     assert!(line.contains("\"user\":\"alice\""), "{line}");
+    let value = serde_json::from_str(&line).unwrap();
+    let faults = validate::faults_as("ls", &validate::outputs(), &value);
+    assert!(faults.is_empty(), "{faults:?}: {line}");
     // whoever has seen enough is no failure
     host.run("bash -c 'set -o pipefail; nsctl ls --watch | head -n 2'")
         .ok();
@@ -161,4 +173,43 @@ fn a_list_that_is_watched_comes_again_with_what_has_changed() {
     screen.expect("\u{1b}[H\u{1b}[JSESSION");
     screen.expect("alice");
     screen.expect("\u{1b}[H\u{1b}[JSESSION");
+}
+
+#[test]
+fn what_is_printed_of_a_session_as_json_has_every_key_of_the_schema_and_no_other() {
+    root_or_skip!();
+    let host = Host::confined();
+    let mut alice = login_with_sleep(&host, "alice");
+    let name = name_of(&host, "alice");
+    let schema = validate::outputs();
+    for (verb, line) in [
+        ("ls", "nsctl ls --json".to_owned()),
+        ("show", format!("nsctl show {name} --json")),
+        ("tree", format!("nsctl tree {name} --json")),
+    ] {
+        let output = host.run(&line);
+        output.ok();
+        let value = output.json(verb);
+        let unnoticed = validate::unnoticed(verb, &schema, &value);
+        // the namespaces of a process are a table with a key for each that can be seen; a plan
+        // has more keys if the policy says more
+        let optional = |one: &String| {
+            one.starts_with("namespaces/") && one != "namespaces/+"
+                || ["session/id_maps", "mounts/mode"].contains(&one.as_str())
+        };
+        let more: Vec<_> = unnoticed.iter().filter(|one| !optional(one)).collect();
+        assert!(more.is_empty(), "{verb}: {more:?}");
+    }
+    // A user, from within and from without, sees less of it in the same shape.
+    for verb in ["ls", "show"] {
+        let line = match verb {
+            "ls" => "/usr/sbin/nsctl ls --json".to_owned(),
+            _ => format!("/usr/sbin/nsctl show {name} --json"),
+        };
+        let (inside, outside) = (alice.ask(&line), host.cmd(&line).user("alice").output());
+        for output in [inside, outside] {
+            output.ok();
+            let _ = output.json(verb);
+        }
+    }
 }

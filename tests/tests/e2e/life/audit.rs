@@ -22,6 +22,30 @@ fn one(lines: &[String], words: &[&str]) -> String {
 }
 
 #[test]
+fn a_su_and_an_sftp_are_told_as_joins_of_the_session_that_ssh_has_opened() {
+    root_or_skip!();
+    let host = with("");
+    let mut first = host.session("alice");
+    let session = name(&mut first);
+    let of = |service: &str| format!("session={session} user=alice uid=1000 service={service} ");
+    host.run("su - alice -c true").ok();
+    let sftp = host.cmd("sftp -q -b - alice@127.0.0.1");
+    sftp.stdin("pwd\n").output().ok();
+    wait_for("both to have left", || {
+        host.log().matches("event=leave").count() == 2
+    });
+    let lines = events(&host);
+    one(&lines, &["event=open", &of("sshd")]);
+    for (service, tty) in [("su-l", None), ("sshd", Some("tty=ssh "))] {
+        let join = one(&lines, &["event=join", &of(service), "policy=same"]);
+        assert!(tty.is_none_or(|tty| join.contains(tty)), "{join}");
+        one(&lines, &["event=leave", &of(service), "reason=logout"]);
+    }
+    assert_eq!(lines.len(), 5, "{lines:#?}");
+    first.end().ok();
+}
+
+#[test]
 fn each_event_of_a_session_is_one_line_with_who_whence_and_why() {
     root_or_skip!();
     let host = with("max_sessions = 2");

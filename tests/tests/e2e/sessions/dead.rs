@@ -51,6 +51,7 @@ fn what_a_killed_session_leaves_is_told_and_removed_by_gc() {
     let left = format!("ls /run/nsshell/sessions/{dead} /run/nsshell/copies/1001/{dead}");
     host.run(&left).ok();
     let ls = host.run("nsctl ls --json");
+    let _ = ls.json("ls");
     assert!(!ls.ok().contains(&dead), "{ls}");
     let left_a_record = "1 dead session has left a record; `nsctl gc` removes it";
     assert_eq!(ls.complaint(), left_a_record);

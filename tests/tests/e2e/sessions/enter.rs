@@ -1,8 +1,10 @@
 //! `nsctl enter`.
 
+use std::time::Duration;
+
 use nsshell_tests::{Host, root_or_skip, wait_for};
 
-use super::{inode, login_with_sleep, name_of, session_of};
+use super::{inode, listed, login_with_sleep, name_of, session_of};
 
 #[test]
 fn a_visit_has_the_namespaces_and_the_ids_of_its_layer() {
@@ -224,6 +226,39 @@ fn a_visit_ends_with_its_session_and_leaves_the_terminal_as_it_was() {
     screen.expect("status 137");
     screen.expect(" icanon");
     drop(alice);
+}
+
+#[test]
+fn a_visit_is_no_login_but_under_keep_the_session_stays_for_what_it_runs() {
+    root_or_skip!();
+    for (on_logout, stays) in [("kill", false), ("keep", true)] {
+        let host = Host::builder()
+            .confined()
+            .user("alice")
+            .policy(&format!("[profile.standard]\non_logout = '{on_logout}'\n"))
+            .start();
+        let alice = host.session("alice");
+        let name = name_of(&host, "alice");
+        let mut visit = host
+            .cmd(&format!("nsctl enter {name} -- sleep 1000"))
+            .spawn();
+        wait_for("the visit", || host.run("pgrep -x sleep").success());
+        assert_eq!(session_of(&host, "alice").logins, Some(1), "{on_logout}");
+        alice.end().ok();
+        if stays {
+            wait_for("the logout", || {
+                session_of(&host, "alice").logins == Some(0)
+            });
+            // init has looked around since, and looks again each second
+            std::thread::sleep(Duration::from_millis(1500));
+            assert_eq!(name_of(&host, "alice"), name);
+            host.run("pkill -x sleep").ok();
+        }
+        let ended = visit.wait(Duration::from_secs(20));
+        // SIGTERM: of pkill, or of init, which asks first
+        assert_eq!(ended.code(), Some(143), "{ended}");
+        wait_for("the end of the session", || listed(&host).is_empty());
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use nsshell_tests::{Host, Output, root_or_skip, wait_for};
 
-use super::{listed, listed_by, login_with_sleep, name_of, session_of};
+use super::{listed, listed_by, listed_in, login_with_sleep, name_of, session_of};
 
 fn as_alice(host: &Host, line: &str) -> Output {
     host.cmd(line).user("alice").output()
@@ -128,8 +128,8 @@ fn from_within_a_user_sees_shows_and_ends_the_session_that_they_are_in() {
     let mut bob = host.session("bob");
     let name = name_of(&host, "alice");
     assert_eq!(alice.ask("/usr/sbin/nsctl ls --names").ok().trim(), name);
-    let json = alice.ask("/usr/sbin/nsctl ls --json").ok();
-    let seen: Vec<super::Listed> = serde_json::from_str(&json).unwrap();
+    let json = alice.ask("/usr/sbin/nsctl ls --json");
+    let seen = listed_in(&json);
     assert_eq!((seen.len(), seen[0].pid), (1, 1), "{json}");
     assert_eq!(
         (seen[0].user.as_str(), seen[0].service.as_str()),

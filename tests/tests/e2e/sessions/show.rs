@@ -60,8 +60,8 @@ fn show_has_everything_and_the_lines_of_the_policy_that_it_came_from() {
     let columns: Vec<_> = process.split_whitespace().collect();
     assert_eq!(columns[1..3], [inside.trim(), "1000"], "{process}");
 
-    let json = host.run(&format!("nsctl show --json {name}")).ok();
-    let shown: Shown = serde_json::from_str(&json).unwrap();
+    let json = host.run(&format!("nsctl show --json {name}")).json("show");
+    let shown: Shown = serde_json::from_value(json).unwrap();
     assert_eq!(shown.session.session, name);
     assert_eq!(shown.session.rule.line, 4);
     let init = &shown.processes[0];
@@ -83,8 +83,8 @@ fn show_has_everything_and_the_lines_of_the_policy_that_it_came_from() {
         text.contains("17 s ") && !text.contains("nsshell.toml:3"),
         "{text}"
     );
-    let json = host.run(&format!("nsctl show --json {name}")).ok();
-    let shown: Shown = serde_json::from_str(&json).unwrap();
+    let json = host.run(&format!("nsctl show --json {name}")).json("show");
+    let shown: Shown = serde_json::from_value(json).unwrap();
     assert_eq!(shown.policy_changed, Some(true));
     assert!(shown.values.is_none());
 }
@@ -114,8 +114,9 @@ fn tree_shows_who_owns_each_namespace_and_who_is_in_it() {
         .ask("setsid -f unshare -Urpf --mount-proc sleep 2000 >/dev/null 2>&1")
         .ok();
     let known = session_of(&host, "alice");
-    let look =
-        || -> Vec<Tree> { serde_json::from_str(&host.run("nsctl tree --json").ok()).unwrap() };
+    let look = || -> Vec<Tree> {
+        serde_json::from_value(host.run("nsctl tree --json").json("tree")).unwrap()
+    };
     let deep = |tree: &Tree| {
         tree.processes
             .iter()

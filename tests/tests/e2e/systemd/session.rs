@@ -1,10 +1,12 @@
 //! Sessions in logind's scopes.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use nsshell_tests::{Host, PASSWORD, Session, root_or_skip, wait_for};
 
 use super::{builder, confined, gone, records, unconfined};
+use crate::life::tmux::found_again;
 
 /// A process that ignores every signal that can be ignored, and has left the terminal.
 const DAEMON: &str = "setsid -f sh -c 'trap \"\" HUP TERM INT; while :; do sleep 1; done' \
@@ -37,6 +39,53 @@ fn a_login_s_monitor_init_and_shell_are_all_in_its_session_scope() {
     let users = known.lines().map(|line| line.split_whitespace().nth(2));
     assert_eq!(users.collect::<Vec<_>>(), [Some("alice"), Some("bob")]);
     drop(bob);
+}
+
+#[test]
+fn a_visit_is_in_the_session_s_scope_and_ends_with_it() {
+    root_or_skip!();
+    let host = confined();
+    let mut alice = host.session("alice");
+    let id = alice.ask("echo $XDG_SESSION_ID").ok();
+    let name = alice.ask("echo $NSSHELL_SESSION").ok();
+    let wanted = format!("/user.slice/user-1000.slice/session-{id}.scope");
+    for layer in ["host", "user"] {
+        let line = format!("nsctl enter {name} --layer {layer} -- sleep 4321");
+        let mut visit = host.cmd(&line).spawn();
+        wait_for("the visit", || host.run("pgrep -x sleep").success());
+        assert_eq!(scopes(&host, "^sleep 4321"), [wanted.clone()].into());
+        // who enters stays where they are
+        assert!(!scopes(&host, "^nsctl enter").contains(&wanted), "{layer}");
+        match layer {
+            "host" => {
+                host.run("pkill -x sleep").ok();
+            }
+            _ => {
+                host.run(&format!("loginctl terminate-session {id}")).ok();
+            }
+        }
+        let ended = visit.wait(Duration::from_secs(20));
+        assert!(!ended.success(), "{ended}");
+    }
+    let _ = alice.wait();
+    gone(&host, "alice");
+}
+
+#[test]
+fn g5_a_tmux_of_two_logins_is_found_again_under_keep_where_logind_lets_it_stay() {
+    root_or_skip!();
+    let conf = "[Login]\nUserStopDelaySec=0\nKillUserProcesses=no\n";
+    let host = builder()
+        .policy("[profile.standard]\non_logout = 'keep'\n")
+        .file("/etc/systemd/logind.conf", 0o644, conf)
+        .start();
+    let mut three = found_again(&host).expect("tmux is there");
+    three.line("tmux kill-server");
+    three.expect("[server exited]");
+    three.line("exit");
+    let _ = three.wait();
+    wait_for("the end of the record", || records(&host).is_empty());
+    gone(&host, "alice");
 }
 
 #[test]

@@ -1,14 +1,89 @@
-//! As much of a JSON Schema validator as this schema needs. It knows every word that it
-//! meets, or ends the test: a word that is passed over would check nothing.
-#![allow(clippy::panic, clippy::unwrap_used)]
+//! As much of a JSON Schema validator as the schemas of the product need. It knows every word
+//! that it meets, or ends the test: a word that is passed over would check nothing.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+/// The schema of what `nsctl` prints with --json, as it is installed.
+#[must_use]
+pub fn outputs() -> Value {
+    serde_json::from_str(include_str!("../../packaging/nsctl.schema.json")).unwrap()
+}
+
 /// The faults of a value, each with its place.
-pub(super) fn faults(root: &Value, value: &Value) -> Vec<String> {
+#[must_use]
+pub fn faults(root: &Value, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     check(root, root, value, "", &mut found);
     found
+}
+
+/// The same for one of the schema's definitions.
+#[must_use]
+pub fn faults_as(definition: &str, root: &Value, value: &Value) -> Vec<String> {
+    let schema = &root["definitions"][definition];
+    assert!(
+        schema.is_object(),
+        "the schema does not define {definition}"
+    );
+    let mut found = Vec::new();
+    check(root, schema, value, "", &mut found);
+    found
+}
+
+/// What could be changed in a value without a fault: a key put into one of its tables, as
+/// `TABLE/+`, or taken from one, as `TABLE/KEY`. The outermost table is `-`.
+#[must_use]
+pub fn unnoticed(definition: &str, root: &Value, value: &Value) -> BTreeSet<String> {
+    let mut tables = Vec::new();
+    collect_tables(value, "-", String::new(), &mut tables);
+    let mut passed = BTreeSet::new();
+    for (name, place, keys) in tables {
+        let mut attempt = |what: &str, change: &dyn Fn(&mut Map<String, Value>)| {
+            let mut changed = value.clone();
+            change(
+                changed
+                    .pointer_mut(&place)
+                    .unwrap()
+                    .as_object_mut()
+                    .unwrap(),
+            );
+            if faults_as(definition, root, &changed).is_empty() {
+                passed.insert(format!("{name}/{what}"));
+            }
+        };
+        attempt("+", &|table| {
+            drop(table.insert("+".to_owned(), "new".into()))
+        });
+        for key in keys {
+            attempt(&key, &|table| drop(table.remove(&key)));
+        }
+    }
+    passed
+}
+
+/// The tables of a value: the key that each is under, its place, and its own keys.
+fn collect_tables(
+    value: &Value,
+    name: &str,
+    place: String,
+    found: &mut Vec<(String, String, Vec<String>)>,
+) {
+    match value {
+        Value::Array(items) => {
+            for (index, one) in items.iter().enumerate() {
+                collect_tables(one, name, format!("{place}/{index}"), found);
+            }
+        }
+        Value::Object(table) => {
+            for (key, one) in table {
+                collect_tables(one, key, format!("{place}/{key}"), found);
+            }
+            found.push((name.to_owned(), place, table.keys().cloned().collect()));
+        }
+        _ => {}
+    }
 }
 
 fn is_valid(root: &Value, schema: &Value, value: &Value) -> bool {
@@ -33,7 +108,12 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
                 check(root, root.pointer(path).unwrap(), value, at, found);
                 true
             }
-            ("type", _) => is_of(says.as_str().unwrap(), value),
+            ("type", _) => match says {
+                Value::Array(kinds) => kinds
+                    .iter()
+                    .any(|kind| is_of(kind.as_str().unwrap(), value)),
+                kind => is_of(kind.as_str().unwrap(), value),
+            },
             ("enum", _) => says.as_array().unwrap().contains(value),
             ("const", _) => says == value,
             ("anyOf", _) => {
@@ -126,11 +206,12 @@ fn is_of(kind: &str, value: &Value) -> bool {
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
+        "null" => value.is_null(),
         kind => panic!("the test does not know the type `{kind}`"),
     }
 }
 
-/// The regular expressions of the schema, by hand.
+/// The regular expressions of the schemas, by hand.
 fn matches(pattern: &str, text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     match pattern {
