@@ -41,6 +41,8 @@ pub(crate) struct Said {
     seen: Vec<(String, Place)>,
     /// its `[header]`, if it has one
     header: Option<Place>,
+    /// where its name is written first
+    pub(crate) named: Place,
 }
 
 impl Text {
@@ -213,6 +215,7 @@ impl Text {
                 keys: Keys::default(),
                 seen: Vec::new(),
                 header: None,
+                named: place,
             })
     }
 
