@@ -148,6 +148,45 @@ fn a_default_changes_nothing_if_it_is_written_down() {
     }
 }
 
+/// The paragraph of a key in nsshell.toml(5), in one line and without macros.
+fn told_of(page: &str, key: &str) -> String {
+    let begin = format!("\n.It Cm {key}\n");
+    let (_, rest) = page.split_once(&begin).unwrap();
+    let end = rest.find("\n.It Cm ").unwrap_or(rest.len());
+    let lines = rest[..end]
+        .lines()
+        .map(|line| match line.strip_prefix('.') {
+            Some(call) => call.split_once(' ').map_or("", |(_, words)| words),
+            None => line,
+        });
+    lines.collect::<Vec<_>>().join(" ").replace("\\(dq", "\"")
+}
+
+#[test]
+fn the_page_tells_the_defaults_of_the_language() {
+    let page = fs::read_to_string(top().join("packaging/man/nsshell.toml.5")).unwrap();
+    let mut seen = 0;
+    for key in PROFILE {
+        // three directories, two of them under a condition: a sentence of its own
+        let Some(default) = key.default.filter(|_| key.name != "private") else {
+            continue;
+        };
+        let want = match default() {
+            Value::String(word) => word,
+            Value::Array(items) if items.is_empty() => "none".to_owned(),
+            other => other.to_string().replace(',', ", "),
+        };
+        let told = told_of(&page, key.name);
+        let (_, rest) = told.split_once("default").unwrap();
+        let rest = rest.trim_start_matches([':', ' ']);
+        let ends = rest.strip_prefix(&want).map(|rest| rest.chars().next());
+        let whole = matches!(ends, Some(Some(' ' | '.' | ':' | ',')));
+        assert!(whole, "{}: not `{want}` but {rest}", key.name);
+        seen += 1;
+    }
+    assert_eq!(seen, PROFILE.len() - 6);
+}
+
 #[test]
 fn the_example_is_valid_as_installed_and_with_every_setting_taken_in() {
     let example = fs::read_to_string(top().join("packaging/nsshell.toml")).unwrap();
