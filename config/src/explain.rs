@@ -72,7 +72,7 @@ pub fn explain(
     host: &dyn Host,
     most: usize,
 ) -> Explanation {
-    let (missed, chosen, plan) = traced(policy, login, account, host);
+    let (missed, chosen, groups, plan) = traced(policy, login, account, host);
     let spared = match &plan {
         Ok(_) => None,
         Err(_) => spared(policy, login, account, host),
@@ -89,10 +89,7 @@ pub fn explain(
     Explanation {
         missed_before,
         missed: missed.collect(),
-        groups: match policy.mentions_groups() {
-            true => host.groups(account).ok(),
-            false => None,
-        },
+        groups,
         top: top(policy),
         origins: match &chosen {
             Some((name, _)) => origins(policy, name),

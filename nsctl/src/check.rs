@@ -12,6 +12,10 @@ use crate::cli::CheckArguments;
 use crate::error::Error;
 use crate::{draft, host, stacks};
 
+/// How many users are named of whom it cannot be said: with homes that an automounter has, that
+/// is everybody.
+const NAMED: usize = 20;
+
 /// What was found out about a policy.
 #[derive(Default)]
 struct Checked {
@@ -88,9 +92,13 @@ impl Checked {
                 Some(spared) => writeln!(told, "{name} would be left unconfined, {spared}: {why}")?,
             }
         }
-        for (account, why) in &self.unsure {
+        for (account, why) in self.unsure.iter().take(NAMED) {
             let (name, why) = (printable(&account.name), printable(why));
             writeln!(told, "warning: {name} may be refused: {why}")?;
+        }
+        if let Some(more @ 1..) = self.unsure.len().checked_sub(NAMED) {
+            let users = number_of(more, "more user");
+            writeln!(told, "warning: {users} may be refused; --json has them all")?;
         }
         Ok(())
     }
