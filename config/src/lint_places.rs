@@ -9,6 +9,7 @@ use crate::host::Facts;
 use crate::profile::Profile;
 use crate::reach::Found;
 use crate::source::Place;
+use crate::template::Template;
 use crate::view::DevView;
 use crate::{Home, Namespace, SysView, Upper};
 
@@ -31,7 +32,7 @@ pub(crate) fn profile(
             continue;
         }
         let earlier = profile.binds.get(..number).unwrap_or_default();
-        if bind.optional || is_own(target, profile) || is_covered(target, profile, earlier) {
+        if bind.optional || is_own(target, profile) || is_covered(target, profile, earlier, facts) {
             continue;
         }
         // at the top of another root there is room
@@ -74,14 +75,29 @@ fn is_own(target: &Path, profile: &Profile) -> bool {
         .any(|(above, is_own)| *is_own && target.starts_with(above))
 }
 
-/// Whether something of the profile lies over a place, in which it may be or is made. What has
-/// variables in it may lie anywhere.
-fn is_covered(target: &Path, profile: &Profile, binds: &[Bind]) -> bool {
-    let private = profile.private.iter().map(|one| one.path.fixed());
-    let mut covers = private.chain(binds.iter().map(|one| one.target.fixed()));
-    let homes = || profile.hide_homes.iter();
-    covers.any(|above| above.is_none_or(|above| target.starts_with(above)))
-        || homes().any(|one| target.starts_with(&one.path))
+/// Whether something of the profile may lie over a place, which is there then, or is made.
+fn is_covered(target: &Path, profile: &Profile, binds: &[Bind], facts: &dyn Facts) -> bool {
+    let private = profile.private.iter().map(|one| &one.path);
+    let mut covers = private.chain(binds.iter().map(|one| &one.target));
+    let mut homes = profile.hide_homes.iter();
+    covers.any(|above| may_cover(above, target, facts))
+        || homes.any(|one| target.starts_with(&one.path))
+}
+
+/// Whether a place may lie beneath a path, for some user.
+fn may_cover(above: &Template, target: &Path, facts: &dyn Facts) -> bool {
+    if let Some(fixed) = above.fixed() {
+        return target.starts_with(fixed);
+    }
+    let text = above.text();
+    if text.starts_with("{home}") {
+        let mut homes = facts.accounts().iter().map(|one| &one.home);
+        return homes.any(|home| home.parent().is_some() && target.starts_with(home));
+    }
+    let fixed = text.split('{').next().unwrap_or("");
+    target
+        .to_str()
+        .is_some_and(|target| target.starts_with(fixed))
 }
 
 /// Notes what is named by way of a symbolic link.
@@ -115,7 +131,7 @@ fn links(
     // masks are made after everything else, and these before
     let first = [&profile.hide_homes, &profile.read_only, &profile.unmounted];
     let masked = profile.masked.iter();
-    let masked = masked.filter(|one| !is_covered(&one.path, profile, &profile.binds));
+    let masked = masked.filter(|one| !is_covered(&one.path, profile, &profile.binds, facts));
     for entry in first.into_iter().flatten().chain(masked) {
         if !is_own(&entry.path, profile) {
             said(&entry.path, Some(entry.place), true);
@@ -143,7 +159,7 @@ fn links(
         let target = bind.target.fixed().map(Path::new);
         if let Some(target) = target.filter(|one| Some(*one) != source || profile.root.is_some())
             && !is_own(target, profile)
-            && !is_covered(target, profile, &[])
+            && !is_covered(target, profile, &[], facts)
         {
             said(target, Some(bind.place), true);
         }

@@ -266,7 +266,7 @@ fn every_doubtful_policy_is_told_as_its_file_expects() {
 
 /// A host of these files: what is not a directory ends in a name with a dot, and `/link` leads to
 /// `/real`.
-struct Files(&'static [&'static str]);
+struct Files(&'static [&'static str], [Account; 1]);
 
 impl Host for Files {
     fn groups(&self, _: &Account) -> Result<Vec<String>, Error> {
@@ -288,7 +288,7 @@ impl Host for Files {
 
 impl Facts for Files {
     fn accounts(&self) -> &[Account] {
-        &[]
+        &self.1
     }
     fn account(&self, name: &str) -> Option<Account> {
         Some(account(name, 1000))
@@ -317,8 +317,12 @@ impl Facts for Files {
     }
 }
 
+fn host_of(paths: &'static [&'static str]) -> Files {
+    Files(paths, [account("alice", 1000)])
+}
+
 fn said_of(keys: &str) -> Vec<String> {
-    let host = Files(&[
+    let host = host_of(&[
         "/tmp",
         "/etc",
         "/data/x",
@@ -344,6 +348,13 @@ fn the_target_of_a_bind_has_to_be_there_unless_the_session_has_room_for_it() {
         said_of("binds = [{ source = '/etc', target = '/nowhere/at/all' }]"),
         [want]
     );
+    // what is another place for each user hides only what may be in it
+    for other in ["'/srv/{user}'", "'{home}/.cache'"] {
+        let keys = format!(
+            "binds = [{{ source = '/etc', target = '/nowhere/at/all' }}]\nprivate = [{other}]"
+        );
+        assert_eq!(said_of(&keys), [want], "{other}");
+    }
     let jail = "p.toml:2:10: /data/x, the target of a bind of profile `standard`, does not exist; \
                 make it, or say optional = true";
     let keys = "binds = [{ source = '/etc', target = '/data/x' }]\nroot = '/jail'";
@@ -353,6 +364,8 @@ fn the_target_of_a_bind_has_to_be_there_unless_the_session_has_room_for_it() {
         "binds = [{ source = '/etc', target = '/nowhere', optional = true }]",
         "binds = [{ source = '/etc', target = '/tmp/x/y' }]\nprivate = ['/tmp']",
         "binds = [{ source = '/etc', target = '/home/{user}/x' }]",
+        "binds = [{ source = '/etc', target = '/srv/a/x' }]\nprivate = ['/srv/{user}']",
+        "binds = [{ source = '/etc', target = '/home/alice/x/y' }]\nprivate = ['{home}/x']",
         "binds = ['/data', { source = '/etc', target = '/data/y' }]",
         "binds = [{ source = '/etc', target = '/home/x' }]\nhide_homes = ['/home']",
         "binds = [{ source = '/etc', target = '/run/user/x' }]",
@@ -434,7 +447,7 @@ fn what_two_files_of_one_layer_set_at_the_top_or_extend_is_told() {
     ];
     let found = lint(
         &Policy::from_files(files).unwrap(),
-        &Files(&["/tmp", "/var/tmp"]),
+        &host_of(&["/tmp", "/var/tmp"]),
     );
     let told: Vec<_> = found.iter().map(ToString::to_string).collect();
     let holds = "is set in another file as well, which holds";
