@@ -176,4 +176,17 @@ fn links(
     for path in others {
         said(path, None, false);
     }
+    for exposed in &profile.expose {
+        let path = exposed.path.fixed().map(Path::new);
+        // missing, it is passed by; and so it is for the engine, since it leads over a link
+        if let Some(path) = path.filter(|path| matches!(facts.look(path), Found::Link(_))) {
+            let shown = path.display();
+            let what = format!(
+                "{shown} leads over a symbolic link, which no session follows: profile `{name}` \
+                 exposes nothing by it"
+            );
+            let noted = faults.warning(at(Some(exposed.place)), what);
+            noted.help("name the real path");
+        }
+    }
 }

@@ -421,6 +421,9 @@ fn what_leads_over_a_symbolic_link_is_told_with_the_real_path() {
     for (keys, place, path, help) in cases {
         assert_eq!(said_of(keys), [told(place, path, help)], "{keys}");
     }
+    let exposed = "p.toml:2:11: warning: /link/socket leads over a symbolic link, which no session \
+                   follows: profile `standard` exposes nothing by it; name the real path";
+    assert_eq!(said_of("expose = ['/link/socket', '/etc/none']"), [exposed]);
     // the session has its own there
     assert_eq!(
         said_of("private = ['/tmp', '/dev/shm']\ndev = 'minimal'"),
