@@ -8,7 +8,7 @@ use crate::pattern::{Name, Who};
 use crate::profile::Profile;
 use crate::resolve::plan;
 use crate::rule::Rule;
-use crate::{Account, Error, Login, Matched, Plan, Policy};
+use crate::{Account, Error, Login, Matched, Plan, Policy, Spared, spared};
 
 /// The rules of a policy by whom they name.
 pub struct Everybody<'p> {
@@ -60,6 +60,15 @@ impl<'p> Everybody<'p> {
         let mut candidate = Candidate::new(login, account, host);
         let chosen = self.choose(login, &mut candidate)?;
         plan(self.policy, chosen, login, &mut candidate, host)
+    }
+
+    /// Why a login for which [`Everybody::resolve`] has failed goes on all the same: what
+    /// [`spared`](crate::spared()) gives.
+    #[must_use]
+    pub fn spared(&self, login: &Login, account: &Account, host: &dyn Host) -> Option<Spared> {
+        let mut candidate = Candidate::new(login, account, host);
+        let chosen = self.choose(login, &mut candidate);
+        spared::by_profile(self.policy, chosen, &mut candidate)
     }
 
     /// The profile of a login, and the rule that says so.

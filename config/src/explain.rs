@@ -21,6 +21,10 @@ pub struct Explanation {
     pub missed: Vec<Missed>,
     /// name of the profile and the rule that chose it; none: no rule matches
     pub chosen: Option<(String, Matched)>,
+    /// the groups that the login has, if the policy depends on any and the host knows
+    pub groups: Option<Vec<String>>,
+    /// where `default` and `exempt` are from, as far as they are set
+    pub top: Vec<Origin>,
     /// where each key of the profile is from, in the order of
     /// [`PROFILE_KEYS`](crate::PROFILE_KEYS)
     pub origins: Vec<Origin>,
@@ -50,6 +54,8 @@ pub struct Origin {
     pub key: &'static str,
     /// file and line; none: the key has its default
     pub place: Option<(String, usize)>,
+    /// what is written there
+    pub written: Option<String>,
     /// the extended profile that sets it, if it is not the chosen one
     pub inherited: Option<String>,
     /// files and lines where it is set as well, but weaker
@@ -66,7 +72,7 @@ pub fn explain(
     host: &dyn Host,
     most: usize,
 ) -> Explanation {
-    let (missed, chosen, plan) = traced(policy, login, account, host);
+    let (missed, chosen, groups, plan) = traced(policy, login, account, host);
     let spared = match &plan {
         Ok(_) => None,
         Err(_) => spared(policy, login, account, host),
@@ -83,6 +89,8 @@ pub fn explain(
     Explanation {
         missed_before,
         missed: missed.collect(),
+        groups,
+        top: top(policy),
         origins: match &chosen {
             Some((name, _)) => origins(policy, name),
             None => Vec::new(),
@@ -179,6 +187,7 @@ fn origins(policy: &Policy, name: &str) -> Vec<Origin> {
     let origin = |(key, place): (&'static str, Option<Place>)| Origin {
         key,
         place: place.map(|place| policy.place(place)),
+        written: place.map(|place| policy.written(place).to_owned()),
         inherited: place
             .and_then(|place| own.get(&place))
             .filter(|setter| **setter != name)
@@ -190,5 +199,25 @@ fn origins(policy: &Policy, name: &str) -> Vec<Origin> {
             .map(|one| policy.place(one.other))
             .collect(),
     };
-    settled.places().into_iter().map(origin).collect()
+    // each profile extends its own
+    let extends = policy.own.get(name).and_then(|own| own.extends.as_ref());
+    let extends = ("extends", extends.map(|list| list.place));
+    let all = std::iter::once(extends).chain(settled.places());
+    all.map(origin).collect()
+}
+
+/// Where `default` and `exempt` are from.
+fn top(policy: &Policy) -> Vec<Origin> {
+    let of = |key: &'static str| {
+        let mut places = policy.top.iter().filter(|(one, _)| *one == key);
+        let (_, holds) = places.next()?;
+        Some(Origin {
+            key,
+            place: Some(policy.place(*holds)),
+            written: Some(policy.written(*holds).to_owned()),
+            inherited: None,
+            overridden: places.map(|(_, place)| policy.place(*place)).collect(),
+        })
+    };
+    ["default", "exempt"].into_iter().filter_map(of).collect()
 }

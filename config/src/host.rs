@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::{Account, Error};
+use crate::{Account, Error, Found};
 
 /// The host as [`resolve`](crate::resolve) sees it. The engine asks the user database; a test
 /// answers from a table.
@@ -72,6 +72,15 @@ pub trait Facts: Host {
 
     /// Whether this is a file that can be executed.
     fn is_program(&self, path: &Path) -> bool;
+
+    /// What a login finds there, which follows no symbolic link.
+    fn look(&self, path: &Path) -> Found {
+        match self.exists(path) {
+            true if self.is_directory(path) => Found::Directory,
+            true => Found::File,
+            false => Found::Missing,
+        }
+    }
 }
 
 /// User ids or group ids: they have maps and ranges of their own.

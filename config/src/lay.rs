@@ -41,6 +41,8 @@ pub(crate) struct Said {
     seen: Vec<(String, Place)>,
     /// its `[header]`, if it has one
     header: Option<Place>,
+    /// where its name is written first
+    pub(crate) named: Place,
 }
 
 impl Text {
@@ -142,7 +144,7 @@ impl Text {
                 },
                 ("rule", []) => self.rules_in_list(&entry.value, faults),
                 ("default", []) => {
-                    let name = shape::text(&entry.value, faults);
+                    let name = profile_of(&entry.value, faults);
                     self.default = name.map(|name| At {
                         value: name.value.to_owned(),
                         place: name.place,
@@ -213,6 +215,7 @@ impl Text {
                 keys: Keys::default(),
                 seen: Vec::new(),
                 header: None,
+                named: place,
             })
     }
 
@@ -285,6 +288,19 @@ impl Said {
 
 /// Most groups in `exempt`.
 const MAX_EXEMPT: usize = 100;
+
+/// The name of a profile that a login gets. Nothing has an empty name, and who gets that is
+/// refused.
+pub(crate) fn profile_of<'n>(node: &'n Node<'_>, faults: &mut Faults) -> Option<At<&'n str>> {
+    let name = shape::text(node, faults)?;
+    if name.value.is_empty() {
+        faults
+            .error(name.place, "the name of a profile is empty")
+            .help("name one, such as \"standard\" or \"none\"");
+        return None;
+    }
+    Some(name)
+}
 
 fn exempt(entry: &Entry<'_>, faults: &mut Faults) -> Option<At<Vec<At<Name>>>> {
     let list = shape::texts(&entry.value, faults)?;

@@ -12,7 +12,9 @@ use crate::matching::Candidate;
 use crate::pattern::{Name, Who};
 use crate::profile::{Profile, Ranges};
 use crate::rule::Rule;
-use crate::{Account, BUILT_IN, Login, Namespace, Policy, lint_view, suggest};
+use crate::{
+    Account, BUILT_IN, Login, Namespace, Policy, lint_names, lint_places, lint_view, suggest,
+};
 
 /// Among more names than this, none is suggested: each suggestion looks at all of them.
 const MAX_SUGGESTED: usize = 2_000;
@@ -26,6 +28,7 @@ pub fn lint(policy: &Policy, facts: &dyn Facts) -> Vec<Diagnostic> {
     exempt(policy, facts, &mut faults);
     profiles(policy, facts, &mut faults);
     collisions(policy, &mut faults);
+    lint_names::unused(policy, &mut faults);
     faults.shown(&policy.sources)
 }
 
@@ -190,6 +193,7 @@ fn profiles(policy: &Policy, facts: &dyn Facts, faults: &mut Faults) {
             }
         }
         lint_view::profile(name, keys, &profile, facts, faults, at);
+        lint_places::profile(name, &profile, facts, faults, at);
         let ranges_at = at(keys.ranges.as_ref().map(|set| set.place));
         // with no policy of the host's own there is nobody to be told
         if profile.has(Namespace::User) && !is_built_in(policy, ranges_at) {
@@ -240,6 +244,15 @@ fn collisions(policy: &Policy, faults: &mut Faults) {
             .layers
             .get(usize::try_from(place.file).unwrap_or(usize::MAX))
     };
+    for (number, (key, other)) in policy.top.iter().enumerate() {
+        let mut stronger = policy.top.iter().take(number);
+        if let Some((_, holds)) =
+            stronger.find(|(one, at)| one == key && layer(*at) == layer(*other))
+        {
+            let what = format!("`{key}` is set in another file as well, which holds");
+            faults.warning(*other, what).other(*holds, "this holds");
+        }
+    }
     for one in &policy.overridden {
         if layer(one.holds) == layer(one.other) {
             let (key, profile) = (one.key, &one.profile);

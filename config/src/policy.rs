@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Faults;
-use crate::lay::{MAX_PROFILES, MAX_RULES, Text};
+use crate::lay::{MAX_PROFILES, MAX_RULES, Said, Text};
 use crate::matching::{Candidate, Miss};
 use crate::pattern::Name;
 pub use crate::profile::NONE;
@@ -72,12 +72,16 @@ pub struct Policy {
     pub(crate) rules: Vec<Rule>,
     /// what the texts say about each profile
     pub(crate) own: BTreeMap<String, Keys>,
+    /// where the strongest text that says something about it names it
+    pub(crate) named: BTreeMap<String, Place>,
     /// the same with what it extends
     pub(crate) settled: BTreeMap<String, Keys>,
     /// groups that are never refused
     pub(crate) exempt: Vec<At<Name>>,
     /// keys of profiles that are set in a weaker file as well
     pub(crate) overridden: Vec<Overridden>,
+    /// `default` and `exempt` wherever they are set, the strongest first, which hold
+    pub(crate) top: Vec<(&'static str, Place)>,
 }
 
 /// A key of a profile that a stronger file sets again.
@@ -100,9 +104,11 @@ impl Policy {
             layers: Vec::new(),
             rules: Vec::new(),
             own: BTreeMap::new(),
+            named: BTreeMap::new(),
             settled: BTreeMap::new(),
             exempt: Vec::new(),
             overridden: Vec::new(),
+            top: Vec::new(),
         })
     }
 
@@ -152,9 +158,11 @@ impl Policy {
             layers,
             rules: Vec::new(),
             own: BTreeMap::new(),
+            named: BTreeMap::new(),
             settled: BTreeMap::new(),
             exempt: Vec::new(),
             overridden: Vec::new(),
+            top: Vec::new(),
         };
         policy.lay(&mut sources, &mut faults);
         policy.sources = sources;
@@ -180,8 +188,12 @@ impl Policy {
                 false => self.rules.extend(text.rules),
             }
             for (name, said) in text.profiles {
-                self.lay_profile(name, &said.keys);
+                self.lay_profile(name, &said);
             }
+            let default_place = text.default.as_ref().map(|set| ("default", set.place));
+            let exempt_place = text.exempt.as_ref().map(|set| ("exempt", set.place));
+            self.top
+                .extend(default_place.into_iter().chain(exempt_place));
             default = default.or(text.default);
             exempt = exempt.or(text.exempt);
         }
@@ -189,7 +201,7 @@ impl Policy {
             let source = Source::new(BUILT_IN, SHIPPED_TEXT.to_owned());
             let number = u32::try_from(sources.len()).unwrap_or(u32::MAX);
             for (name, said) in Text::read(&source.text, number, faults).profiles {
-                self.lay_profile(name, &said.keys);
+                self.lay_profile(name, &said);
             }
             sources.push(source);
             self.layers.push(Layer::BuiltIn);
@@ -235,10 +247,19 @@ impl Policy {
     }
 
     /// Lays what a weaker text says about a profile under what is known.
-    fn lay_profile(&mut self, name: String, keys: &Keys) {
+    fn lay_profile(&mut self, name: String, said: &Said) {
+        let keys = &said.keys;
+        self.named.entry(name.clone()).or_insert(said.named);
         let stronger = self.own.entry(name.clone()).or_default();
-        if stronger.extends.is_none() {
-            stronger.extends.clone_from(&keys.extends);
+        match (&stronger.extends, &keys.extends) {
+            (None, weaker) => stronger.extends.clone_from(weaker),
+            (Some(holds), Some(other)) => self.overridden.push(Overridden {
+                profile: name.clone(),
+                key: "extends",
+                holds: holds.place,
+                other: other.place,
+            }),
+            (Some(_), None) => {}
         }
         for ((key, holds), (_, other)) in stronger.places().into_iter().zip(keys.places()) {
             if let (Some(holds), Some(other)) = (holds, other) {

@@ -26,8 +26,8 @@ pub fn resolve(
     plan(policy, chosen, login, &mut candidate, host)
 }
 
-/// The rules that were tried before the one that matched, the profile with that rule, and the
-/// plan.
+/// The rules that were tried before the one that matched, the profile with that rule, the groups
+/// if the policy depends on any, and the plan.
 #[allow(clippy::type_complexity)]
 pub(crate) fn traced<'p>(
     policy: &'p Policy,
@@ -37,6 +37,7 @@ pub(crate) fn traced<'p>(
 ) -> (
     Vec<(&'p Rule, Miss)>,
     Option<(String, Matched)>,
+    Option<Vec<String>>,
     Result<Plan, Error>,
 ) {
     let mut candidate = Candidate::new(login, account, host);
@@ -46,14 +47,18 @@ pub(crate) fn traced<'p>(
         missed.extend(policy.rules.get(count).map(|rule| (rule, miss)));
         count += 1;
     });
-    match chosen {
-        Err(error) => (missed, None, Err(error)),
+    let (rule, plan) = match chosen {
+        Err(error) => (None, Err(error)),
         Ok(chosen) => {
             let rule = Some((chosen.0.to_owned(), chosen.2.clone()));
-            let plan = plan(policy, chosen, login, &mut candidate, host);
-            (missed, rule, plan)
+            (rule, plan(policy, chosen, login, &mut candidate, host))
         }
-    }
+    };
+    let groups = match policy.mentions_groups() {
+        true => candidate.groups().ok().map(<[String]>::to_vec),
+        false => None,
+    };
+    (missed, rule, groups, plan)
 }
 
 /// Whether the user is in a group that is never refused. A user database that does not answer

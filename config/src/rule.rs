@@ -2,6 +2,7 @@
 
 use crate::Account;
 use crate::diagnostic::Faults;
+use crate::lay;
 use crate::pattern::{Item, List, Name, Remote, Uids, Who};
 use crate::shape::{self, MAX_NAME};
 use crate::source::Place;
@@ -60,7 +61,7 @@ impl Rule {
                 "hosts" => rule.hosts = read(key, node, faults, written::host),
                 _ => {
                     has_profile = true;
-                    if let Some(name) = shape::text(node, faults) {
+                    if let Some(name) = lay::profile_of(node, faults) {
                         rule.profile = name.value.into();
                         rule.profile_place = name.place;
                     }

@@ -72,7 +72,7 @@ pub fn spared(
     by_profile(policy, chosen, &mut candidate)
 }
 
-fn by_profile(
+pub(crate) fn by_profile(
     policy: &Policy,
     chosen: Result<(&str, Profile, Matched), Error>,
     candidate: &mut Candidate<'_>,
@@ -113,9 +113,7 @@ pub fn refused(
         let (why, spared) = match everybody.resolve(login, account, facts) {
             Ok(plan) => (judge(&plan)?, plan.spared()),
             Err(error) => {
-                let mut candidate = Candidate::new(login, account, facts);
-                let chosen = everybody.choose(login, &mut candidate);
-                let spared = by_profile(policy, chosen, &mut candidate);
+                let spared = everybody.spared(login, account, facts);
                 (error.to_string(), spared)
             }
         };

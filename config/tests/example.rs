@@ -7,10 +7,11 @@ use nsshell_config::{PRIVATE_KEYS, PROFILE_KEYS, Plan, Policy, RULE_KEYS, resolv
 
 const EXAMPLE: &str = include_str!("../../packaging/nsshell.toml");
 
-/// The example with all settings taken in: `#key` is a setting, `# text` is prose.
+/// The example with all settings taken in: `#key` is a setting, `# text` is prose,
+/// `#:schema` is for editors.
 fn uncommented() -> String {
     let line = |line: &'static str| match line.strip_prefix('#') {
-        Some(setting) if !setting.starts_with([' ', '#']) => setting,
+        Some(setting) if !setting.starts_with([' ', '#', ':']) => setting,
         _ => line,
     };
     EXAMPLE.lines().map(line).collect::<Vec<_>>().join("\n")

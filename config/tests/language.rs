@@ -275,6 +275,23 @@ fn stronger_files_come_first_and_explain_shows_what_they_override() {
     assert_eq!(origin("timeout"), (Some("20-b:6".into()), "main:6".into()));
     assert_eq!(origin("shell"), (Some("main:7".into()), "vendor:6".into()));
     assert_eq!(origin("hostname"), (None, String::new()));
+    let written = |key: &str| {
+        let mut origins = told.origins.iter();
+        let found = origins.find(|origin| origin.key == key);
+        found.unwrap().written.as_deref()
+    };
+    assert_eq!((written("grace"), written("hostname")), (Some("1"), None));
+    let [default] = &told.top[..] else {
+        panic!("{:?}", told.top)
+    };
+    assert_eq!(
+        (default.key, &default.place),
+        ("default", &Some(("main".into(), 1)))
+    );
+    assert_eq!(default.overridden, [("vendor".to_owned(), 1)]);
+    // in the order of the language, `extends` first
+    let keys: Vec<_> = told.origins.iter().map(|origin| origin.key).collect();
+    assert_eq!(keys, nsshell_config::PROFILE_KEYS);
     let profile = |name: &'static str| plan(&policy, &Who { name, ..ALICE }).profile;
     assert_eq!(
         (profile("bob").as_str(), profile("carol").as_str()),

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 /// Check the policy of nsshell, explain what a login gets; list, enter and end sessions
 #[derive(Debug, Parser)]
@@ -53,18 +53,28 @@ pub(crate) enum Command {
 pub(crate) struct CheckArguments {
     /// A file to check by itself [default: the policy in force, all of its files]
     pub(crate) file: Option<PathBuf>,
+    /// Check FILE together with the files in force, as if it lay at PATH
+    #[arg(long = "as", value_name = "PATH", requires = "file", value_hint = ValueHint::FilePath)]
+    pub(crate) place: Option<PathBuf>,
     /// Also list the accounts of this host whose logins would be refused
     #[arg(long)]
     pub(crate) users: bool,
     /// PAM service by which they log in
     #[arg(long, value_name = "NAME", default_value = "sshd", requires = "users")]
     pub(crate) service: String,
+    /// Terminal of their logins, such as ssh or /dev/pts/3 [default: none]
+    #[arg(long, requires = "users")]
+    pub(crate) tty: Option<String>,
+    /// Host or address that they come from [default: none]
+    #[arg(long, value_name = "HOST", requires = "users")]
+    pub(crate) rhost: Option<String>,
     /// Print what is found as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("draft").args(["config", "diff"]).multiple(true))]
 pub(crate) struct ExplainArguments {
     /// Login name
     #[arg(required_unless_present = "diff", value_hint = ValueHint::Username)]
@@ -84,6 +94,10 @@ pub(crate) struct ExplainArguments {
     /// Show what would change for each account of this host if FILE were the policy
     #[arg(long, value_name = "FILE", conflicts_with = "user")]
     pub(crate) diff: Option<PathBuf>,
+    /// Take FILE of --diff, or of --config, together with the files in force, as if it lay at
+    /// PATH
+    #[arg(long = "as", value_name = "PATH", requires = "draft", value_hint = ValueHint::FilePath)]
+    pub(crate) place: Option<PathBuf>,
     /// Show all rules that do not match, not only the last ones
     #[arg(long)]
     pub(crate) all: bool,

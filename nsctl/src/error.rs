@@ -16,6 +16,8 @@ pub(crate) enum Error {
     Unreadable(PathBuf, io::Error),
     /// a file that was to be checked is not text
     NotText(PathBuf),
+    /// no file of the policy can be here
+    NoPlace(PathBuf),
     /// the policy is refused for whoever could change it, and has faults as well
     UnsafeAndFaulty(Box<nsshell_session::Error>, Box<nsshell_config::Error>),
     /// standard output or error is gone or full
@@ -36,6 +38,8 @@ pub(crate) enum Error {
     NothingToEnd(String),
     /// the log has no line about a session: its name, where was looked, and what could not be read
     NoLog(String, Vec<String>),
+    /// a login would be refused: why
+    Refused(String),
     /// what was found wrong, which is told already
     Told,
     /// a value that JSON cannot hold
@@ -82,6 +86,12 @@ impl fmt::Display for Error {
                     printable(&path.to_string_lossy())
                 )
             }
+            Error::NoPlace(path) => write!(
+                f,
+                "no file of the policy can be at {}: the places are /etc/nsshell/nsshell.toml, and \
+                 NAME.toml in /etc/nsshell/conf.d or /usr/lib/nsshell",
+                printable(&path.to_string_lossy())
+            ),
             Error::UnsafeAndFaulty(error, faults) => write!(f, "{error}; {faults}"),
             Error::RangesElsewhere(sources) => write!(
                 f,
@@ -133,6 +143,7 @@ impl fmt::Display for Error {
                 printable(name),
                 looked.join(", ")
             ),
+            Error::Refused(why) => f.write_str(why),
             Error::Told => f.write_str("errors were found"),
             Error::Output(error) => write!(f, "cannot write the result: {error}"),
             Error::Json(error) => write!(f, "cannot write the result as JSON: {error}"),

@@ -1,22 +1,32 @@
 //! `nsctl explain`: the plan of a login, for people or as the engine gets it.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
 use nsshell_config::{
-    Explanation, IdMapLine, Login, Mode, Namespace, OnFailure, Origin, Plan, SessionPlan, Spared,
+    Explanation, IdMapLine, Login, Missed, Mode, Namespace, Obstacle, OnFailure, Origin, Plan,
+    Policy, SessionPlan, Spared,
 };
 
 use crate::cli::ExplainArguments;
 use crate::error::Error;
-use crate::{host, life, mounts, table};
+use crate::{draft, host, life, mounts, table};
 
 /// How many of the rules that do not match are shown if not all are asked for: those right
 /// before the one that does.
 const SHOWN: usize = 10;
 
-/// Prints which rule holds and why, where the plan's values are from, and the plan.
-pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<(), Error> {
+/// How much of a value is shown.
+const WRITTEN: usize = 40;
+
+/// Prints what becomes of the login, which rule holds and why, where the plan's values are from,
+/// and the plan.
+pub(crate) fn run(
+    arguments: &ExplainArguments,
+    out: &mut impl Write,
+    told: &mut impl Write,
+) -> Result<(), Error> {
     let login = Login {
         service: arguments.service.clone(),
         tty: arguments.tty.clone(),
@@ -27,23 +37,36 @@ pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<
         true => usize::MAX,
         false => SHOWN,
     };
-    let explanation = host::explained(arguments.config.as_deref(), user, &login, most, None)?;
-    let shell = match &explanation.plan {
-        Ok(plan) => host::judge(plan),
-        Err(_) => Ok(()),
+    let policy = || policy(arguments, told);
+    let explanation = host::explained(policy, user, &login, most, None)?;
+    let obstacle = explanation.plan.as_ref().ok().and_then(host::hindrance);
+    let refusal = match (&explanation.plan, &obstacle) {
+        (Err(error), _) => Some(error.to_string()),
+        (Ok(_), Some(Obstacle::Certain(why))) => Some(why.clone()),
+        (Ok(_), _) => None,
     };
+    let spared = match &explanation.plan {
+        Err(_) => explanation.spared,
+        Ok(plan) => plan.spared(),
+    };
+    // of a login that nothing is wrong with there is nobody to be spared
+    let spared = spared.filter(|_| refusal.is_some());
     if arguments.json {
-        let value = json(&explanation, shell.as_ref().err())?;
+        let value = json(&explanation, refusal.as_deref(), spared);
         serde_json::to_writer_pretty(&mut *out, &value).map_err(crate::error::json)?;
         writeln!(out)?;
     } else {
-        let mut rows = why(&explanation);
+        let mut rows = vec![vec![
+            "result".to_owned(),
+            result(&explanation, &refusal, spared),
+        ]];
+        rows.extend(why(&explanation));
         if let Ok(plan) = &explanation.plan {
-            rows.extend(self::rows(plan, &host::nsshell(), shell.is_ok()));
+            let fits = host::judge(plan).is_ok();
+            rows.extend(self::rows(plan, &host::nsshell(), fits));
         }
-        if let Some(spared) = explanation.spared {
-            let what = format!("left unconfined, {spared}");
-            rows.push(vec!["login".to_owned(), what]);
+        if let Some(Obstacle::Perhaps(why)) = &obstacle {
+            rows.push(vec!["in doubt".to_owned(), why.clone()]);
         }
         for line in table::columns(&rows) {
             writeln!(out, "{line}")?;
@@ -51,10 +74,37 @@ pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<
     }
     // what was found out stays in front of the reason
     out.flush()?;
-    match (explanation.plan, shell) {
+    match (explanation.plan, refusal) {
         (Err(error), _) => Err(error.into()),
-        (Ok(plan), Err(error)) if plan.spared().is_none() => Err(error.into()),
+        (Ok(_), Some(why)) if spared.is_none() => Err(Error::Refused(why)),
         (Ok(_), _) => Ok(()),
+    }
+}
+
+/// The policy that is asked about.
+fn policy(arguments: &ExplainArguments, told: &mut impl Write) -> Result<Policy, Error> {
+    let (Some(file), Some(place)) = (&arguments.config, &arguments.place) else {
+        // as the module takes its argument `config`
+        return host::load(arguments.config.as_deref());
+    };
+    let draft = draft::load(file, Some(place))?;
+    for note in &draft.notes {
+        writeln!(told, "{note:#}")?;
+    }
+    draft.policy
+}
+
+/// What becomes of the login, in a line.
+fn result(explanation: &Explanation, refusal: &Option<String>, spared: Option<Spared>) -> String {
+    match (&explanation.plan, refusal, spared) {
+        (_, Some(why), None) => format!("refused: {why}"),
+        (_, Some(why), Some(spared)) => format!("left unconfined, {spared}: {why}"),
+        (Ok(plan), None, _) => match (&plan.session, plan.mode) {
+            (None, _) => "left as it is".to_owned(),
+            (Some(_), Mode::Observe) => "left as it is, and observed".to_owned(),
+            (Some(_), Mode::Enforce) => format!("confined by profile {}", plan.profile),
+        },
+        (Err(error), None, _) => error.to_string(),
     }
 }
 
@@ -65,19 +115,42 @@ fn why(explanation: &Explanation) -> Vec<Vec<String>> {
     let mut tried: Vec<Vec<String>> = Vec::new();
     if hidden > 0 {
         let what = format!("{hidden} rules before these do not match either; --all shows them");
-        tried.push(vec!["...".to_owned(), what]);
+        tried.push(vec!["...".to_owned(), String::new(), what]);
     }
     tried.extend(explanation.missed.iter().map(|missed| {
         let place = format!("{}:{}", missed.rule.file, missed.rule.line);
-        vec![place, missed.why.clone()]
+        vec![place, missed.profile.clone(), missed.why.clone()]
     }));
     rows.table("not", &tried);
-    let origins: Vec<_> = explanation.origins.iter().map(origin_cells).collect();
-    rows.table("values", &origins);
+    let about_users = |missed: &Missed| missed.why.contains("`users`");
+    if let (Some(groups), true) = (
+        &explanation.groups,
+        explanation.missed.iter().any(about_users),
+    ) {
+        let groups: Vec<_> = groups.iter().map(|group| format!("@{group}")).collect();
+        rows.say("groups", groups.join(" "));
+    }
+    let top: Vec<_> = explanation.top.iter().map(origin_cells).collect();
+    rows.table("policy", &top);
+    rows.table("values", &values(&explanation.origins));
     rows.0
 }
 
-pub(crate) fn origin_cells(origin: &Origin) -> Vec<String> {
+/// Where what is set is from; of all the rest it is enough to say that it is not.
+pub(crate) fn values(origins: &[Origin]) -> Vec<Vec<String>> {
+    let set = origins.iter().filter(|origin| origin.place.is_some());
+    let mut cells: Vec<_> = set.map(origin_cells).collect();
+    if !origins.is_empty() {
+        let rest = match cells.is_empty() {
+            true => "all keys",
+            false => "all others",
+        };
+        cells.push(vec![rest.to_owned(), String::new(), "(default)".to_owned()]);
+    }
+    cells
+}
+
+fn origin_cells(origin: &Origin) -> Vec<String> {
     let place = |(file, line): &(String, usize)| format!("{file}:{line}");
     let mut from = origin.place.as_ref().map_or("(default)".to_owned(), place);
     if let Some(profile) = &origin.inherited {
@@ -87,13 +160,24 @@ pub(crate) fn origin_cells(origin: &Origin) -> Vec<String> {
         let weaker: Vec<_> = origin.overridden.iter().map(place).collect();
         from += &format!(", not {}", weaker.join(", "));
     }
-    vec![origin.key.to_owned(), from]
+    vec![origin.key.to_owned(), short(origin), from]
+}
+
+/// What is written for a value, in one line of which the end may be missing.
+fn short(origin: &Origin) -> String {
+    let written = origin.written.as_deref().unwrap_or_default();
+    let line = written.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(WRITTEN) {
+        Some((at, _)) => format!("{}...", &line[..at]),
+        None => line,
+    }
 }
 
 fn json(
     explanation: &Explanation,
-    shell: Option<&nsshell_session::Error>,
-) -> Result<serde_json::Value, Error> {
+    refusal: Option<&str>,
+    spared: Option<Spared>,
+) -> serde_json::Value {
     let missed = explanation.missed.iter().map(|missed| {
         serde_json::json!({
             "file": missed.rule.file,
@@ -102,38 +186,35 @@ fn json(
             "why": missed.why,
         })
     });
-    let (refused, spared) = match (&explanation.plan, shell) {
-        (Err(error), _) => (Some(error.to_string()), explanation.spared),
-        (Ok(plan), shell) => (shell.map(ToString::to_string), plan.spared()),
-    };
-    // of a login that nothing is wrong with there is nobody to be spared
-    let spared = spared.filter(|_| refused.is_some());
-    Ok(serde_json::json!({
+    serde_json::json!({
         "missed_before": explanation.missed_before,
         "missed": missed.collect::<Vec<_>>(),
+        "groups": explanation.groups,
         "chosen": explanation.chosen.as_ref().map(|(profile, rule)| {
             serde_json::json!({ "profile": profile, "file": rule.file, "line": rule.line })
         }),
-        "values": origins(explanation),
+        "policy": origins(&explanation.top),
+        "values": origins(&explanation.origins),
         "on_failure": explanation.on_failure,
         "plan": explanation.plan.as_ref().ok(),
-        "refused": refused,
+        "refused": refusal,
         "spared": spared.map(Spared::key),
-    }))
+    })
 }
 
 /// Where each value is from, for programs.
-pub(crate) fn origins(explanation: &Explanation) -> Vec<serde_json::Value> {
+pub(crate) fn origins(origins: &[Origin]) -> Vec<serde_json::Value> {
     let place = |(file, line): &(String, usize)| serde_json::json!({ "file": file, "line": line });
     let origin = |origin: &Origin| {
         serde_json::json!({
             "key": origin.key,
             "place": origin.place.as_ref().map(place),
+            "written": origin.written,
             "inherited": origin.inherited,
             "overridden": origin.overridden.iter().map(place).collect::<Vec<_>>(),
         })
     };
-    explanation.origins.iter().map(origin).collect()
+    origins.iter().map(origin).collect()
 }
 
 /// What is said about the plan: a name and a text, or further texts under the same name.
@@ -174,12 +255,7 @@ pub(crate) fn rows(plan: &Plan, nsshell: &Path, fits: bool) -> Vec<Vec<String>> 
     }
     rows.say("real shell", plan.shell.display().to_string());
     if !plan.command.is_empty() {
-        let words: Vec<_> = plan
-            .command
-            .iter()
-            .map(|word| format!("{word:?}"))
-            .collect();
-        let what = format!("{}, in place of the shell", words.join(" "));
+        let what = format!("{}, in place of the shell", words(&plan.command));
         rows.say("command", what);
     }
     match &plan.session {
@@ -210,12 +286,7 @@ impl Rows {
     }
 
     fn session(&mut self, session: &SessionPlan, home: &Path) {
-        let kinds: Vec<_> = session
-            .namespaces
-            .iter()
-            .map(|kind| name_of(*kind))
-            .collect();
-        self.say("namespaces", kinds.join(" "));
+        self.say("namespaces", kinds(&session.namespaces));
         if session.has(Namespace::Uts) {
             let outside = || "the host's".to_owned();
             self.say(
@@ -246,7 +317,9 @@ impl Rows {
             "timeout",
             format!("{} s to make the session", session.timeout),
         );
-        self.0.extend(life::rows(&session.life));
+        for (name, text) in life::rows(&session.life) {
+            self.say(name, text);
+        }
     }
 
     fn map(&mut self, name: &str, lines: &[IdMapLine]) {
@@ -268,6 +341,18 @@ impl Rows {
             self.say(if at == 0 { name } else { "" }, line);
         }
     }
+}
+
+/// The words of a command.
+pub(crate) fn words(command: &[String]) -> String {
+    let words: Vec<_> = command.iter().map(|word| format!("{word:?}")).collect();
+    words.join(" ")
+}
+
+/// The kinds of namespaces, as a policy names them.
+pub(crate) fn kinds(namespaces: &BTreeSet<Namespace>) -> String {
+    let names: Vec<_> = namespaces.iter().map(|kind| name_of(*kind)).collect();
+    names.join(" ")
 }
 
 fn name_of(kind: Namespace) -> &'static str {

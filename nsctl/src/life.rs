@@ -3,9 +3,9 @@
 use nsshell_config::{Life, OnLogout, OnPolicyChange, Scope};
 
 /// A name and a text for each thing that there is to say.
-pub(crate) fn rows(life: &Life) -> Vec<Vec<String>> {
+pub(crate) fn rows(life: &Life) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
-    let mut say = |name: &str, text: String| rows.push(vec![name.to_owned(), text]);
+    let mut say = |name, text: String| rows.push((name, text));
     say(
         "scope",
         match (life.scope, life.on_policy_change) {

@@ -9,6 +9,7 @@ mod check;
 mod cli;
 mod completions;
 mod diff;
+mod draft;
 mod end;
 mod enter;
 mod error;
@@ -21,6 +22,7 @@ mod life;
 mod logs;
 mod ls;
 mod mounts;
+mod own;
 mod ranges;
 mod schema;
 mod session;
@@ -45,8 +47,8 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Check(arguments) => check::run(arguments, &mut out, &mut told),
         Command::Explain(arguments) => match &arguments.diff {
-            Some(file) => diff::run(file, arguments, &mut out),
-            None => explain::run(arguments, &mut out),
+            Some(file) => diff::run(file, arguments, &mut out, &mut told),
+            None => explain::run(arguments, &mut out, &mut told),
         },
         Command::Import(arguments) => import_files::run(arguments, &mut out, &mut told),
         Command::Ls(arguments) => ls::run(arguments, &mut out, &mut told),

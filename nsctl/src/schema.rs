@@ -4,6 +4,8 @@
 
 mod keys;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod outputs;
 #[cfg(test)]
 mod tests;

@@ -47,7 +47,13 @@ enum Today {
 }
 
 fn today(plan: &Plan, session: &str) -> Today {
-    match host::explained(None, &plan.account.name, &plan.login, 0, Some(session)) {
+    match host::explained(
+        || host::load(None),
+        &plan.account.name,
+        &plan.login,
+        0,
+        Some(session),
+    ) {
         Ok(explanation) if explanation.plan.as_ref().ok() == Some(plan) => {
             Today::Same(Box::new(explanation))
         }
@@ -95,12 +101,7 @@ fn rows(
     }
     match today {
         Some(Today::Same(explanation)) => {
-            let origins: Vec<_> = explanation
-                .origins
-                .iter()
-                .map(explain::origin_cells)
-                .collect();
-            rows.table("values", &origins);
+            rows.table("values", &explain::values(&explanation.origins));
         }
         Some(Today::Changed) => rows.say(
             "policy",
@@ -151,7 +152,7 @@ fn json(
     logins: Option<usize>,
 ) -> serde_json::Value {
     let values = match today {
-        Some(Today::Same(explanation)) => Some(explain::origins(explanation)),
+        Some(Today::Same(explanation)) => Some(explain::origins(&explanation.origins)),
         _ => None,
     };
     serde_json::json!({
@@ -205,9 +206,12 @@ mod tests {
             missed_before: 0,
             missed: Vec::new(),
             chosen: None,
+            groups: None,
+            top: Vec::new(),
             origins: vec![Origin {
                 key: "grace",
                 place: Some(("p".to_owned(), 4)),
+                written: Some("5".to_owned()),
                 inherited: Some("standard".to_owned()),
                 overridden: vec![("q".to_owned(), 1)],
             }],

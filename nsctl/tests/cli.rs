@@ -52,6 +52,9 @@ fn wrong_use_is_told_on_standard_error_with_status_2() {
         &[][..],
         &["chek"],
         &["check", "a", "b"],
+        &["check", "--as", "/etc/nsshell/nsshell.toml"],
+        &["check", "--tty", "ssh"],
+        &["explain", "root", "--as", "/etc/nsshell/nsshell.toml"],
         &["explain"],
         &["ls", "--jsno"],
     ] {
@@ -80,17 +83,59 @@ fn mistakes_of_a_policy_are_shown_with_their_source_lines() {
 }
 
 #[test]
-fn a_policy_that_others_could_change_is_an_error_even_if_it_is_free_of_mistakes() {
+fn a_draft_that_others_could_change_is_checked_whole_and_no_login_takes_it() {
     use std::os::unix::fs::PermissionsExt;
-    for (text, mistake) in [("[profile.a]\n", false), ("[profile.a]\ngrase = 1\n", true)] {
+    let warning = "warning: no login uses this file as it is: ";
+    let cases = [
+        ("[profile.standard]\ngrace = 1\n", 0, "no errors, "),
+        (
+            "[profile.standard]\ngrase = 1\n",
+            1,
+            "did you mean `grace`?",
+        ),
+        // what only this host makes wrong
+        (
+            "[profile.standard]\nshell = '/no/such/shell'\n",
+            1,
+            "the shell /no/such/shell of profile `standard` is no program on this host",
+        ),
+    ];
+    for (text, want, part) in cases {
         let (_directory, file) = policy(text);
         fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
         let (status, _, err) = run(&["check", &file]);
-        assert_eq!(status, 1, "{err}");
-        assert!(err.starts_with("nsctl: the policy is not used: "), "{err}");
-        assert_eq!(err.contains("did you mean `grace`?"), mistake, "{err}");
+        assert_eq!(status, want, "{err}");
+        assert!(err.contains(warning) && err.contains(part), "{err}");
         let (status, out, _) = run(&["explain", "root", "--config", &file]);
         assert_eq!((status, out.as_str()), (1, ""));
+    }
+}
+
+#[test]
+fn with_json_there_is_one_value_whatever_is_wrong_with_the_file() {
+    let (directory, file) = policy("");
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("latin1.toml"), b"# \xe9\n").unwrap();
+    fs::write(path("large.toml"), "#".repeat((4 << 20) + 1)).unwrap();
+    let none = "/etc/nsshell/none";
+    let cases: [(&[&str], &str); 5] = [
+        (&[&path("missing.toml")], "cannot read the policy"),
+        (&[&path("latin1.toml")], ""),
+        (&[&path("large.toml")], "4194305"),
+        (&[directory.path().to_str().unwrap()], ""),
+        (
+            &[&file, "--as", none],
+            "no file of the policy can be at /etc/nsshell/none",
+        ),
+    ];
+    for (arguments, part) in cases {
+        let (status, out, err) = run(&[&["check", "--json"], arguments].concat());
+        assert_eq!((status, err.as_str()), (1, ""), "{arguments:?}");
+        let value: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let found = value["found"].as_array().unwrap();
+        let last = found.last().unwrap();
+        assert_eq!(last["severity"], "error", "{value}");
+        assert!(last["message"].as_str().unwrap().contains(part), "{value}");
     }
 }
 

@@ -309,18 +309,50 @@ fn every_page_is_named_after_its_file() {
     }
 }
 
+/// All that a page says of the helper's own arguments, and all that it compares them with.
+#[test]
+fn every_argument_of_the_helper_stands_in_its_page_and_the_other_way_round() {
+    let file = top().join("session/src/bin/session_init.rs");
+    let source = fs::read_to_string(file).unwrap();
+    let compared = source.split("option == \"").skip(1);
+    let wanted: BTreeSet<&str> = compared.filter_map(|rest| rest.split('"').next()).collect();
+    assert!(wanted.contains("--user-manager"), "{wanted:?}");
+    let text = page("session-init.8");
+    for name in ["SYNOPSIS", "DESCRIPTION"] {
+        let lines = section(&text, ".Sh", name).into_iter();
+        let told = lines.filter_map(|line| line.strip_prefix(".Fl "));
+        let told: BTreeSet<String> = told
+            .filter_map(|rest| rest.split(' ').next())
+            .map(|flag| format!("-{flag}"))
+            .collect();
+        assert_eq!(
+            told,
+            wanted.iter().map(|one| (*one).to_owned()).collect(),
+            "{name}"
+        );
+    }
+    let without = "session-init: run by pam_nsshell.so only, see session-init(8)";
+    assert!(text.contains(without) && source.contains(without));
+}
+
 /// Whoever builds without mandoc is not kept from it; continuous integration is.
 #[allow(clippy::print_stderr)]
 #[test]
 fn mandoc_finds_nothing_to_warn_of() {
     let lint = Command::new("mandoc")
-        .args(["-T", "lint", "-W", "warning"])
+        .args(["-T", "lint", "-W", "style"])
         .args(PAGES.map(path))
         .output();
     match lint {
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stdout);
-            assert!(output.status.success() && said.is_empty(), "{said}");
+            // what a page is for is no operating system, and what it refers to is not installed
+            // on every host
+            let of_the_host = ["referenced manual not found", " Os "];
+            let ours = said
+                .lines()
+                .filter(|line| !of_the_host.iter().any(|of| line.contains(of)));
+            assert_eq!(ours.collect::<Vec<_>>(), [""; 0]);
         }
         Err(error) => {
             let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");

@@ -3,13 +3,16 @@
 //! /etc/subuid as many times.
 
 use std::collections::HashMap;
+use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use nsshell_config::subid::{SubidFile, nsswitch_has_subid};
-use nsshell_config::{Account, Error as ConfigError, Facts, Host, IdKind, Range};
+use nsshell_config::{Account, Error as ConfigError, Facts, Found, Host, IdKind, Range};
 
 use crate::accounts::{self, SystemHost};
 use crate::error::Error;
+use crate::places::Places;
 use crate::sys::users;
 
 /// Everybody, and what a policy may depend on.
@@ -25,6 +28,7 @@ pub struct Inventory {
     all_groups: bool,
     /// none: NSS has the ranges
     ranges: Option<[SubidFile; 2]>,
+    places: Places,
 }
 
 impl Inventory {
@@ -67,6 +71,7 @@ impl Inventory {
             all_users: only_files(&nsswitch, "passwd"),
             all_groups: only_files(&nsswitch, "group"),
             ranges,
+            places: Places::new(),
         })
     }
 }
@@ -140,15 +145,28 @@ impl Facts for Inventory {
     }
 
     fn is_directory(&self, path: &Path) -> bool {
-        path.is_dir()
+        is_there(std::fs::metadata(path), |found| found.is_dir())
     }
 
     fn exists(&self, path: &Path) -> bool {
-        path.symlink_metadata().is_ok()
+        is_there(path.symlink_metadata(), |_| true)
     }
 
     fn is_program(&self, path: &Path) -> bool {
         use std::os::unix::fs::PermissionsExt;
-        std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+        let can_run = |m: Metadata| m.is_file() && m.permissions().mode() & 0o111 != 0;
+        is_there(std::fs::metadata(path), can_run)
+    }
+
+    fn look(&self, path: &Path) -> Found {
+        self.places.look(path)
+    }
+}
+
+/// What the caller may not look at counts as there, and as what it should be.
+fn is_there(looked: std::io::Result<Metadata>, is: impl Fn(Metadata) -> bool) -> bool {
+    match looked {
+        Ok(metadata) => is(metadata),
+        Err(error) => error.kind() == ErrorKind::PermissionDenied,
     }
 }

@@ -44,6 +44,8 @@ pub mod maps;
 #[cfg(feature = "engine")]
 mod opening;
 #[cfg(feature = "engine")]
+pub mod places;
+#[cfg(feature = "engine")]
 pub mod policy;
 #[cfg(feature = "engine")]
 pub mod processes;

@@ -1,6 +1,6 @@
 //! Reads the policy, if nobody but root could have written it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -60,10 +60,59 @@ pub fn files(path: Option<&Path>) -> Result<Vec<PolicyFile>, Error> {
     Ok(reading.files)
 }
 
+/// The texts of the policy in force as they would be with a draft at `place`, the strongest
+/// first: what is there now is not read. The draft goes by its own name. None: no file of the
+/// policy can be at that place.
+///
+/// # Errors
+/// Those of [`files`].
+pub fn files_with(
+    place: &Path,
+    name: String,
+    text: String,
+) -> Result<Option<Vec<PolicyFile>>, Error> {
+    let Some(layer) = layer_of(place) else {
+        return Ok(None);
+    };
+    let mut reading = Reading {
+        instead: Some(place.to_owned()),
+        ..Reading::default()
+    };
+    reading.in_force()?;
+    let mut files = reading.files;
+    let is_stronger = |file: &PolicyFile| {
+        let order = file.layer.cmp(&layer);
+        order.then_with(|| Path::new(&file.name).as_os_str().cmp(place.as_os_str()))
+    };
+    let at = files.partition_point(|file| is_stronger(file).is_lt());
+    files.insert(at, PolicyFile { name, text, layer });
+    Ok(Some(files))
+}
+
+/// Whose the file of the policy at a place would be; none: it would be none of them.
+fn layer_of(place: &Path) -> Option<Layer> {
+    if place == Path::new(FILE) {
+        return Some(Layer::Main);
+    }
+    let name = place.file_name()?;
+    let directory = place.parent()?;
+    let layers = [(DROP_INS, Layer::DropIn), (VENDOR, Layer::Vendor)];
+    let found = layers.iter().find(|(path, _)| directory == Path::new(path));
+    found.filter(|_| counts(name)).map(|(_, layer)| *layer)
+}
+
+/// Whether a file of this name in a directory of the policy is read.
+fn counts(name: &OsStr) -> bool {
+    let bytes = name.as_encoded_bytes();
+    bytes.ends_with(b".toml") && !bytes.starts_with(b".")
+}
+
 /// The files of a policy, read once.
 #[derive(Default)]
 struct Reading {
     files: Vec<PolicyFile>,
+    /// this one is left out, since a draft stands for it
+    instead: Option<PathBuf>,
     /// the last change of any of them or of their directories (inode(7), ctime), in
     /// nanoseconds since 1970
     changed: i128,
@@ -78,10 +127,14 @@ impl Reading {
             reading.file(path, Layer::Main)?;
             return Ok(reading);
         }
-        reading.directory(Path::new(DROP_INS), Layer::DropIn)?;
-        reading.file_if_there(Path::new(FILE), Layer::Main)?;
-        reading.directory(Path::new(VENDOR), Layer::Vendor)?;
+        reading.in_force()?;
         Ok(reading)
+    }
+
+    fn in_force(&mut self) -> Result<(), Error> {
+        self.directory(Path::new(DROP_INS), Layer::DropIn)?;
+        self.file_if_there(Path::new(FILE), Layer::Main)?;
+        self.directory(Path::new(VENDOR), Layer::Vendor)
     }
 
     /// Whether nobody is about to change anything. A change in the future is one of a clock
@@ -107,8 +160,7 @@ impl Reading {
         let mut names: Vec<OsString> = Vec::new();
         for entry in entries {
             let name = entry.map_err(cannot)?.file_name();
-            let bytes = name.as_encoded_bytes();
-            if bytes.ends_with(b".toml") && !bytes.starts_with(b".") {
+            if counts(&name) {
                 names.push(name);
             }
             if names.len() > MAX_FILES {
@@ -130,6 +182,9 @@ impl Reading {
     /// A file that may be missing, but not a link that leads nowhere: somebody meant it to
     /// count.
     fn file_if_there(&mut self, path: &Path, layer: Layer) -> Result<(), Error> {
+        if self.instead.as_deref() == Some(path) {
+            return Ok(());
+        }
         match std::fs::symlink_metadata(path) {
             Err(error) if is_missing(&error) => Ok(()),
             _ => match self.file(path, layer) {
@@ -256,4 +311,28 @@ fn unreadable(path: &Path, errno: Errno) -> Error {
 
 fn errno(error: &std::io::Error) -> Errno {
     Errno::from_io_error(error).unwrap_or(Errno::ILSEQ)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_can_be_where_a_file_of_the_policy_is_read_and_nowhere_else() {
+        let cases = [
+            ("/etc/nsshell/nsshell.toml", Some(Layer::Main)),
+            ("/etc/nsshell/conf.d/30-x.toml", Some(Layer::DropIn)),
+            ("/usr/lib/nsshell/x.toml", Some(Layer::Vendor)),
+            ("/etc/nsshell/other.toml", None),
+            ("/etc/nsshell/conf.d/x", None),
+            ("/etc/nsshell/conf.d/.x.toml", None),
+            ("/etc/nsshell/conf.d/a/x.toml", None),
+            ("/etc/nsshell/conf.d", None),
+            ("nsshell.toml", None),
+            ("/", None),
+        ];
+        for (place, want) in cases {
+            assert_eq!(layer_of(Path::new(place)), want, "{place}");
+        }
+    }
 }

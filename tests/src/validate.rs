@@ -212,7 +212,8 @@ fn is_of(kind: &str, value: &Value) -> bool {
 }
 
 /// The regular expressions of the schemas, by hand.
-fn matches(pattern: &str, text: &str) -> bool {
+#[must_use]
+pub fn matches(pattern: &str, text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     match pattern {
         "^/" => text.starts_with('/'),

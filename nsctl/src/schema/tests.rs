@@ -63,55 +63,10 @@ fn the_schema_has_the_keys_of_the_language_and_no_other() {
     }
 }
 
-/// What the language says about a policy with a fault.
-fn fault(policy: &str) -> String {
-    match Policy::parse(policy, "p") {
-        Ok(_) => panic!("taken for valid: {policy}"),
-        Err(error) => error.to_string(),
-    }
-}
-
 fn is_accepted(policy: &str) -> bool {
     match Policy::parse(policy, "p") {
         Ok(_) => true,
         Err(error) => panic!("{policy}: {error}"),
-    }
-}
-
-/// The words in a sentence like "unknown value `x`, expected `a`, `b` or `c`".
-fn words(told: &str) -> BTreeSet<String> {
-    let (_, list) = told.split_once("expected ").unwrap();
-    list.split('`')
-        .skip(1)
-        .step_by(2)
-        .map(str::to_owned)
-        .collect()
-}
-
-#[test]
-fn words_and_limits_are_those_of_the_language() {
-    for key in PROFILE {
-        let name = key.name;
-        let policy = |value: &str| format!("[profile.x]\n{name} = {value}\n");
-        match key.kind {
-            Kind::Word(known) => {
-                let known: BTreeSet<_> = known.iter().map(|&word| word.to_owned()).collect();
-                assert_eq!(words(&fault(&policy("'xyzzy'"))), known, "{name}");
-            }
-            Kind::Namespaces(known) => {
-                let known: BTreeSet<_> = known.iter().map(|&word| word.to_owned()).collect();
-                assert_eq!(words(&fault(&policy("['mount', 'xyzzy']"))), known);
-            }
-            Kind::Seconds(from, to) => {
-                assert!(is_accepted(&policy(&from.to_string())));
-                assert!(is_accepted(&policy(&to.to_string())));
-                for beyond in [i64::from(from) - 1, i64::from(to) + 1] {
-                    let told = fault(&policy(&beyond.to_string()));
-                    assert!(told.contains(&format!("not {from} to {to}")), "{told}");
-                }
-            }
-            _ => {}
-        }
     }
 }
 
@@ -194,12 +149,51 @@ fn a_default_changes_nothing_if_it_is_written_down() {
     }
 }
 
+/// The paragraph of a key in nsshell.toml(5), in one line and without macros.
+fn told_of(page: &str, key: &str) -> String {
+    let begin = format!("\n.It Cm {key}\n");
+    let (_, rest) = page.split_once(&begin).unwrap();
+    let end = rest.find("\n.It Cm ").unwrap_or(rest.len());
+    let lines = rest[..end]
+        .lines()
+        .map(|line| match line.strip_prefix('.') {
+            Some(call) => call.split_once(' ').map_or("", |(_, words)| words),
+            None => line,
+        });
+    lines.collect::<Vec<_>>().join(" ").replace("\\(dq", "\"")
+}
+
+#[test]
+fn the_page_tells_the_defaults_of_the_language() {
+    let page = fs::read_to_string(top().join("packaging/man/nsshell.toml.5")).unwrap();
+    let mut seen = 0;
+    for key in PROFILE {
+        // three directories, two of them under a condition: a sentence of its own
+        let Some(default) = key.default.filter(|_| key.name != "private") else {
+            continue;
+        };
+        let want = match default() {
+            Value::String(word) => word,
+            Value::Array(items) if items.is_empty() => "none".to_owned(),
+            other => other.to_string().replace(',', ", "),
+        };
+        let told = told_of(&page, key.name);
+        let (_, rest) = told.split_once("default").unwrap();
+        let rest = rest.trim_start_matches([':', ' ']);
+        let ends = rest.strip_prefix(&want).map(|rest| rest.chars().next());
+        let whole = matches!(ends, Some(Some(' ' | '.' | ':' | ',')));
+        assert!(whole, "{}: not `{want}` but {rest}", key.name);
+        seen += 1;
+    }
+    assert_eq!(seen, PROFILE.len() - 6);
+}
+
 #[test]
 fn the_example_is_valid_as_installed_and_with_every_setting_taken_in() {
     let example = fs::read_to_string(top().join("packaging/nsshell.toml")).unwrap();
     assert_eq!(complaints(&example), Vec::<String>::new());
     let line = |line: &str| match line.strip_prefix('#') {
-        Some(setting) if !setting.starts_with([' ', '#']) => format!("{setting}\n"),
+        Some(setting) if !setting.starts_with([' ', '#', ':']) => format!("{setting}\n"),
         _ => format!("{line}\n"),
     };
     let whole: String = example.lines().map(line).collect();
@@ -268,6 +262,7 @@ const TOLD: &[&str] = &[
     "rule-key-of-profile",
     "rule-misspelt-key",
     "rule-no-profile",
+    "rule-profile-empty",
     "rule-one-bracket",
     "rule-uids-name",
     "rule-uids-negative",
@@ -276,6 +271,7 @@ const TOLD: &[&str] = &[
     "rule-users-long",
     "rule-users-number",
     "rule-users-string",
+    "top-default-empty",
     "top-default-list",
     "top-exempt-glob",
     "top-exempt-user",

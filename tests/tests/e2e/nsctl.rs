@@ -56,7 +56,7 @@ fn check_lists_the_users_whose_logins_are_refused_and_those_who_are_spared() {
     let check = "nsctl check --users --service su";
     let (code, value) = json(&host, &format!("{check} --json"));
     assert_eq!(code, Some(1));
-    assert_eq!(keys(&value), ["found", "refused", "spared"]);
+    assert_eq!(keys(&value), ["found", "refused", "spared", "unsure"]);
     let refused = names(&value["refused"]);
     assert_eq!(refused, ["bob", "carol"]);
     assert_eq!(names(&value["spared"]), ["dave"]);
@@ -134,10 +134,12 @@ fn explain_says_whether_this_very_account_would_be_refused() {
         keys(&value),
         [
             "chosen",
+            "groups",
             "missed",
             "missed_before",
             "on_failure",
             "plan",
+            "policy",
             "refused",
             "spared",
             "values"
@@ -160,14 +162,23 @@ fn diff_tells_what_another_policy_changes_for_whom_and_changes_nothing() {
     let host = mixed("").file("/root/other.toml", 0o600, other).start();
     let diff = "nsctl explain --service su --diff";
     let told = host.run(&format!("{diff} /root/other.toml")).ok();
-    assert!(told.contains("2 accounts: alice, bob\n"), "{told}");
+    // a login shell that cannot enter what is planned, then as now
+    let shell = |profile: &str| {
+        format!("refused: the login shell of {{user}} is /bin/bash, but profile \"{profile}\"")
+    };
+    let (was, is) = (shell("standard"), shell("other"));
     for part in [
+        "1 account: alice\n",
+        "1 account: bob\n    refused -> refused\n",
+        &format!("    was {was}"),
+        &format!("    {is}"),
         "    profile standard -> other\n",
         "    grace 5 -> 9\n",
-        "    hostname none -> box\n",
-        "1 account: carol\n    refused -> profile none\n",
+        "    host name none -> box\n",
+        "1 account: carol\n    refused -> profile none\n    was refused: user `{user}` has no ",
         // dave is exempt no more
-        "1 account: dave\n    on_failure unconfined -> deny\n",
+        "1 account: dave\n    left unconfined -> refused\n    was left unconfined, as the user is \
+         exempt: the login shell of {user} is ",
     ] {
         assert!(told.contains(part), "no `{part}` in {told}");
     }
@@ -182,7 +193,7 @@ fn diff_tells_what_another_policy_changes_for_whom_and_changes_nothing() {
     assert_eq!(code, Some(0));
     assert_eq!(keys(&value), ["changed", "unchanged"]);
     let changed = value["changed"].as_array().unwrap();
-    assert_eq!(changed.len(), 3);
+    assert_eq!(changed.len(), 4);
     assert_eq!(keys(&changed[0]), ["accounts", "changes"]);
     let same = host.run(&format!("{diff} /etc/nsshell/nsshell.toml")).ok();
     assert_eq!(same.lines().count(), 1, "{same}");
@@ -249,4 +260,140 @@ fn of_two_entries_of_a_name_the_first_counts_and_a_name_that_is_no_text_is_nobod
     let (_, value) = json(&host, "nsctl check --users --service su --json");
     assert_eq!(names(&value["refused"]), ["bob", "carol"]);
     assert_eq!(names(&value["spared"]), ["dave", "erin"]);
+}
+
+#[test]
+fn accounts_whose_values_differ_by_their_own_names_stand_together() {
+    root_or_skip!();
+    let other = "[profile.standard]\nhostname = '{user}-box'\n\
+                 private = [{ path = '/tmp', instance = '/var/lib/nsshell/tmp/{user}' }]\n\
+                 expose = ['dbus-session']\non_logout = 'keep'\n";
+    let host = Host::builder()
+        .confined()
+        .without_sshd()
+        .user("alice")
+        .user("bob")
+        .user("carol")
+        .file("/root/other.toml", 0o600, other)
+        .start();
+    let told = host
+        .run("nsctl explain --service su --diff /root/other.toml")
+        .ok();
+    for part in [
+        "3 accounts: alice, bob, carol\n",
+        "    host name none -> {user}-box\n",
+        "    on logout it ends with its last login -> it stays while processes of it remain\n",
+        "    mount /run/user/{uid}/bus: none -> the host's, if it is there\n",
+        "    mount /tmp: empty, mode 1777 -> /var/lib/nsshell/tmp/{user}\n",
+    ] {
+        assert!(told.contains(part), "no `{part}` in {told}");
+    }
+}
+
+#[test]
+fn what_a_template_makes_missing_for_a_user_is_found_before_it_refuses_the_login() {
+    root_or_skip!();
+    let policy = "[profile.standard]\nprivate = ['/tmp', '{home}/.cache']\n";
+    let host = Host::builder()
+        .confined()
+        .without_sshd()
+        .policy(policy)
+        .user("alice")
+        .user("bob")
+        .user("carol")
+        .prepare("install -d -o alice -g alice /home/alice/.cache")
+        .prepare("rm -rf /home/carol")
+        .start();
+    let (code, value) = json(&host, "nsctl check --users --service su --json");
+    assert_eq!((code, names(&value["refused"])), (Some(1), vec!["bob"]));
+    assert_eq!(names(&value["unsure"]), ["carol"]);
+    let why = "profile \"standard\" mounts on /home/bob/.cache, which does not exist; make it, or \
+               say optional = true in the profile";
+    assert_eq!(value["refused"][0]["why"], why);
+    let told = host.run("nsctl check --users --service su").fails();
+    for part in [
+        "warning: carol may be refused: profile \"standard\" mounts on /home/carol/.cache, and the \
+         home directory is not there yet\n",
+        "the policy: no errors, 1 user would be refused, of 1 user it cannot be said",
+    ] {
+        assert!(told.contains(part), "no `{part}` in {told}");
+    }
+    host.run("su alice -c true").ok();
+    host.run("su bob -c true").fails();
+    let bob = host.run("nsctl explain bob --service su");
+    assert_eq!(bob.code(), Some(1));
+    assert!(bob.complaint().contains(why), "{bob}");
+    assert!(
+        bob.text()
+            .starts_with(&format!("result       refused: {why}\n")),
+        "{bob}"
+    );
+    host.run("install -m 644 /dev/null /etc/nsshell/empty").ok();
+    let diff = "--config /etc/nsshell/empty --diff /etc/nsshell/nsshell.toml";
+    let told = host.run(&format!("nsctl explain --service su {diff}")).ok();
+    let bob = "1 account: bob\n    profile standard -> refused\n    refused: profile \"standard\" \
+               mounts on {home}/.cache, which does not exist";
+    assert!(told.contains(bob), "{told}");
+}
+
+#[test]
+fn links_and_missing_targets_are_told_by_check_and_refuse_the_login() {
+    root_or_skip!();
+    let policy = |keys: &str| format!("[profile.standard]\n{keys}\n");
+    let host = Host::builder()
+        .confined()
+        .without_sshd()
+        .user("alice")
+        .policy("")
+        .prepare("mkdir -p /srv/real/a && ln -s real /srv/link")
+        .start();
+    let cases = [
+        (
+            "private = ['/tmp', '/srv/link/a']",
+            "/srv/link/a of profile `standard` leads over a symbolic link, which no session \
+             follows; name /srv/real/a",
+        ),
+        ("masked = ['/srv/link']", "leads over a symbolic link"),
+        (
+            "binds = [{ source = '/etc', target = '/srv/link' }]",
+            "leads over a symbolic link",
+        ),
+        (
+            "binds = [{ source = '/etc', target = '/nowhere/at/all' }]",
+            "/nowhere/at/all, the target of a bind of profile `standard`, does not exist",
+        ),
+    ];
+    for (keys, told) in cases {
+        let put = host.argv(&["tee", "/etc/nsshell/nsshell.toml"]);
+        put.stdin(policy(keys)).output().ok();
+        let check = host.run("nsctl check").fails();
+        assert!(check.contains(told), "{keys}: {check}");
+        host.run("su alice -c true").fails();
+    }
+    let put = host.argv(&["tee", "/etc/nsshell/nsshell.toml"]);
+    put.stdin(policy("private = ['/tmp', '/srv/real/a']"))
+        .output()
+        .ok();
+    host.run("nsctl check").ok();
+    host.run("su alice -c true").ok();
+}
+
+#[test]
+fn rules_about_terminals_and_hosts_are_checked_with_the_login_that_is_named() {
+    root_or_skip!();
+    let policy = "[[rule]]\nhosts = ['192.0.2.0/24']\nttys = ['ssh']\nprofile = 'far'\n\
+                  [profile.far]\nranges = 'required'\n";
+    let host = Host::builder()
+        .confined()
+        .without_sshd()
+        .policy(policy)
+        .user_with("carol", |carol| carol.subordinate(&[]))
+        .start();
+    let refused = |more: &str| {
+        let (_, value) = json(&host, &format!("nsctl check --users --json {more}"));
+        names(&value["refused"]).len()
+    };
+    assert_eq!(refused(""), 0);
+    assert_eq!(refused("--rhost 192.0.2.7"), 0);
+    assert_eq!(refused("--rhost 192.0.2.7 --tty ssh"), 1);
 }

@@ -24,8 +24,9 @@ fn parts() -> Builder {
 fn explained(host: &Host, key: &str) -> String {
     let told = host.run("nsctl explain alice").ok();
     let line = told.lines().find_map(|line| {
-        let line = line.strip_prefix("values").unwrap_or(line).trim();
-        line.strip_prefix(key).map(|rest| rest.trim().to_owned())
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = line.strip_prefix("values ").unwrap_or(&line);
+        Some(line.strip_prefix(key)?.to_owned())
     });
     line.unwrap_or_else(|| panic!("no {key} in {told}"))
 }
@@ -44,7 +45,7 @@ fn parts_are_laid_in_the_documented_order_and_explain_names_each_that_is_overrid
     ];
     // the strongest is taken away, one after the other, and the next one holds
     for (at, seconds) in [5, 4, 3, 2, 1].into_iter().enumerate() {
-        let mut want = all[at].to_owned();
+        let mut want = format!("{seconds} {}", all[at]);
         if at + 1 < all.len() {
             want += &format!(", not {}", all[at + 1..].join(", "));
         }
@@ -57,7 +58,118 @@ fn parts_are_laid_in_the_documented_order_and_explain_names_each_that_is_overrid
         let file = all[at].trim_end_matches(":2");
         host.run(&format!("rm {file}")).ok();
     }
-    assert_eq!(explained(&host, "grace "), "(default)");
+    assert_eq!(explained(&host, "all keys "), "(default)");
+}
+
+#[test]
+fn a_draft_is_checked_and_explained_as_what_it_will_be_among_the_files_in_force() {
+    root_or_skip!();
+    let rule = "[[rule]]\nusers = ['alice']\nprofile = 'dev'\n[profile.dev]\nhostname = 'dev'\n";
+    let draft = "[profile.dev]\ngrace = 9\n[profile.standard]\ngrace = 8\n";
+    let host = parts()
+        .file("/usr/lib/nsshell/v.toml", 0o644, rule)
+        .file("/root/draft.toml", 0o644, draft)
+        .file(
+            "/root/extends.toml",
+            0o644,
+            "[profile.dev]\nextends = 'nowhere'\n",
+        )
+        .start();
+    let at = |place: &str| format!("--as {place}");
+    let drop_in = at("/etc/nsshell/conf.d/30-x.toml");
+    let told = host.run("nsctl check /root/draft.toml").complaint();
+    let alone = "warning: this file is taken by itself, and the policy of this host has others";
+    assert!(told.contains(alone), "{told}");
+    let told = host.run(&format!("nsctl check /root/draft.toml {drop_in}"));
+    assert!(
+        told.success() && !told.complaint().contains(alone),
+        "{told}"
+    );
+    let told = host
+        .run(&format!("nsctl check /root/extends.toml {drop_in}"))
+        .fails();
+    assert!(
+        told.contains("/root/extends.toml:2:11: there is no profile `nowhere`"),
+        "{told}"
+    );
+
+    // of `standard`, 10.toml and 9.toml: between them it overrides the second one alone
+    let explain = |place: &str, key: &str| {
+        let line = format!(
+            "nsctl explain alice --config /root/draft.toml {}",
+            at(place)
+        );
+        let told = host.run(&line).ok();
+        let line = told.lines().find(|line| line.contains(key));
+        let line = line.unwrap_or_else(|| panic!("no {key} in {told}"));
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let place = "/etc/nsshell/conf.d/11.toml";
+    assert_eq!(explain(place, "draft.toml:2"), "grace 9 /root/draft.toml:2");
+    assert_eq!(explain(place, "result"), "result confined by profile dev");
+    let diff = |place: &str| {
+        host.run(&format!(
+            "nsctl explain --diff /root/draft.toml {}",
+            at(place)
+        ))
+        .ok()
+    };
+    // in place of the rule, there is none for alice but everybody's, whose grace 10.toml sets
+    let vendor = diff("/usr/lib/nsshell/v.toml");
+    assert!(
+        vendor.contains("1 account: alice\n    profile dev -> standard\n"),
+        "{vendor}"
+    );
+    assert!(vendor.contains("    host name dev -> none\n"), "{vendor}");
+    let stronger = diff("/etc/nsshell/conf.d/00.toml");
+    assert!(
+        stronger.contains("1 account: alice\n    grace 5 -> 9\n"),
+        "{stronger}"
+    );
+    let nowhere = host
+        .run("nsctl check /root/draft.toml --as /root/draft.toml")
+        .fails();
+    assert!(
+        nowhere.contains("no file of the policy can be at /root/draft.toml"),
+        "{nowhere}"
+    );
+    // what will be replaced may be anything
+    host.run("echo '=' > /etc/nsshell/conf.d/30-x.toml; chmod 666 /etc/nsshell/conf.d/30-x.toml")
+        .ok();
+    host.run(&format!("nsctl check /root/draft.toml {drop_in}"))
+        .ok();
+    host.run("nsctl check").fails();
+}
+
+#[test]
+fn what_two_parts_set_at_the_top_is_told_by_check_and_explain() {
+    root_or_skip!();
+    let main = "default = 'standard'\nexempt = ['@staff']\n";
+    let host = Host::builder()
+        .confined()
+        .without_sshd()
+        .user("alice")
+        .file(MAIN, 0o644, main)
+        .file("/etc/nsshell/conf.d/a.toml", 0o644, "default = 'none'\n")
+        .file(
+            "/etc/nsshell/conf.d/b.toml",
+            0o644,
+            "default = 'standard'\n",
+        )
+        .start();
+    let told = host.run("nsctl check");
+    assert!(told.success(), "{told}");
+    let warning =
+        "conf.d/b.toml:1:11: warning: `default` is set in another file as well, which holds";
+    assert!(told.complaint().contains(warning), "{told}");
+    let default = "'none' /etc/nsshell/conf.d/a.toml:1, not /etc/nsshell/conf.d/b.toml:1, \
+                   /etc/nsshell/nsshell.toml:1";
+    assert_eq!(explained(&host, "policy default "), default);
+    assert_eq!(
+        explained(&host, "exempt "),
+        "['@staff'] /etc/nsshell/nsshell.toml:2"
+    );
+    assert_eq!(explained(&host, "result "), "left as it is");
 }
 
 #[test]

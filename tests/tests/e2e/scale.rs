@@ -8,12 +8,17 @@ use nsshell_tests::{Host, root_or_skip};
 
 const LARGE_HOST: &str = include_str!("../../bench/large_host.sh");
 
+/// Everybody's plan changes, and each into another one.
+const OWN: &str = "[profile.standard]\nhostname = '{user}-x'\nexpose = ['dbus-session']\n\
+                   private = [{ path = '/tmp', instance = '/var/lib/nsshell/tmp/{user}' }]\n";
+
 fn large() -> Host {
     Host::builder()
         .confined()
         .without_sshd()
         .user("alice")
         .file("/usr/local/sbin/large_host", 0o755, LARGE_HOST)
+        .file("/etc/nsshell/own.toml", 0o644, OWN)
         .prepare("printf '%s: files\\n' passwd group shadow > /etc/nsswitch.conf")
         .prepare("/usr/local/sbin/large_host 50000 10000")
         .start()
@@ -81,11 +86,18 @@ fn ten_thousand_rules_and_fifty_thousand_accounts_cost_a_login_little_and_nsctl_
             "nsctl explain --config /etc/nsshell/none.toml --diff /etc/nsshell/rules.toml",
             "accounts: nothing changes",
         ),
+        (
+            "nsctl explain --config /etc/nsshell/none.toml --diff /etc/nsshell/own.toml",
+            "    host name none -> {user}-x\n",
+        ),
     ] {
         let took = processor_time(&host, 1, line);
         assert!(took < 10.0, "{line}: {took} s");
         let told = host.cmd(line).limit(Duration::from_secs(120)).output();
         let told = format!("{}{}", told.text(), told.complaint());
         assert!(told.contains(says), "{line}");
+        // who has the same change stands together, however many they are
+        let groups = told.lines().filter(|line| !line.starts_with(' ')).count();
+        assert!(groups < 100 || line.contains("check"), "{line}");
     }
 }

@@ -1,0 +1,159 @@
+//! What a login would find at paths of this host, without carrying anything out.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use nsshell_config::Found;
+use rustix::fs::{CWD, FileType, OFlags};
+
+use crate::sys::{Errno, fd};
+
+/// How many paths are remembered: those of the policy are few, and asked for again for each of
+/// many users.
+const REMEMBERED: usize = 10_000;
+
+/// The paths of this host, each looked at once.
+#[derive(Default)]
+pub struct Places {
+    /// mount points, and whether an automounter waits there
+    mounts: Vec<(PathBuf, bool)>,
+    seen: RefCell<HashMap<PathBuf, Found>>,
+}
+
+impl Places {
+    /// This host. Its mounts are read once.
+    #[must_use]
+    pub fn new() -> Self {
+        let text = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+        Self {
+            mounts: mounts(&text),
+            ..Self::default()
+        }
+    }
+
+    /// What a login finds at a path: by the call with which the engine opens its places. What an
+    /// automounter would have to mount is left alone, or a question about everybody would mount
+    /// the home of each.
+    pub fn look(&self, path: &Path) -> Found {
+        if let Some(found) = self.seen.borrow().get(path) {
+            return found.clone();
+        }
+        let found = self.look_now(path);
+        let mut seen = self.seen.borrow_mut();
+        if seen.len() < REMEMBERED {
+            seen.insert(path.to_owned(), found.clone());
+        }
+        found
+    }
+
+    fn look_now(&self, path: &Path) -> Found {
+        let above = self.mounts.iter().filter(|(at, _)| path.starts_with(at));
+        // of two at one place the later one lies above
+        let nearest = above.max_by_key(|(at, _)| at.as_os_str().len());
+        if nearest.is_some_and(|(_, automounts)| *automounts) {
+            return Found::Hidden;
+        }
+        let opened = fd::open_beneath(CWD, path, OFlags::PATH);
+        match opened.and_then(rustix::fs::fstat) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_dir() => Found::Directory,
+            Ok(_) => Found::File,
+            Err(Errno::NOENT | Errno::NOTDIR) => Found::Missing,
+            Err(Errno::LOOP) => Found::Link(std::fs::canonicalize(path).ok()),
+            Err(_) => Found::Hidden,
+        }
+    }
+}
+
+/// Mount points in the order of proc(5)'s mountinfo, and whether each is an automounter's.
+fn mounts(mountinfo: &[u8]) -> Vec<(PathBuf, bool)> {
+    let line = |line: &[u8]| {
+        let mut words = line.split(|byte| *byte == b' ');
+        let point = words.nth(4)?;
+        let kind = words.skip_while(|word| *word != b"-").nth(1)?;
+        let path = PathBuf::from(OsString::from_vec(unescaped(point)));
+        Some((path, kind == b"autofs"))
+    };
+    mountinfo
+        .split(|byte| *byte == b'\n')
+        .filter_map(line)
+        .collect()
+}
+
+/// A word of mountinfo: blanks and the like are written in octal, as `\040`.
+fn unescaped(word: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(word.len());
+    let mut rest = word;
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..3).filter(|_| *first == b'\\');
+        let digits = digits.and_then(|three| std::str::from_utf8(three).ok());
+        match digits.and_then(|three| u8::from_str_radix(three, 8).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                rest = after.get(3..).unwrap_or_default();
+            }
+            None => {
+                out.push(*first);
+                rest = after;
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_an_automounter_waits_for_is_not_looked_at_and_what_it_has_mounted_is() {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path().canonicalize().unwrap();
+        std::fs::create_dir_all(home.join("a b/x")).unwrap();
+        std::fs::create_dir_all(home.join("c/x")).unwrap();
+        let shown = home.to_str().unwrap();
+        let text = format!(
+            "1 0 0:1 / / rw - ext4 /dev/vda rw\n\
+             2 1 0:2 / {shown} rw shared:1 - autofs systemd-1 rw\n\
+             3 2 0:3 / {shown}/a\\040b rw shared:2 - nfs4 server:/a rw\n"
+        );
+        let places = Places {
+            mounts: mounts(text.as_bytes()),
+            ..Places::default()
+        };
+        let look = |path: &str| places.look(&home.join(path));
+        assert_eq!(look("a b/x"), Found::Directory);
+        assert_eq!(look("a b/y"), Found::Missing);
+        assert_eq!(look("c/x"), Found::Hidden);
+        assert_eq!(places.look(Path::new("/no-such-name")), Found::Missing);
+    }
+
+    #[test]
+    fn a_link_anywhere_on_the_way_is_told_with_where_it_leads() {
+        let top = tempfile::tempdir().unwrap();
+        let top = top.path().canonicalize().unwrap();
+        std::fs::create_dir_all(top.join("real/x")).unwrap();
+        std::fs::write(top.join("file"), "").unwrap();
+        std::os::unix::fs::symlink("real", top.join("link")).unwrap();
+        std::os::unix::fs::symlink("nowhere", top.join("dangling")).unwrap();
+        let places = Places::new();
+        let cases = [
+            ("real/x", Found::Directory),
+            ("file", Found::File),
+            ("file/x", Found::Missing),
+            ("none", Found::Missing),
+            ("link", Found::Link(Some(top.join("real")))),
+            ("link/x", Found::Link(Some(top.join("real/x")))),
+            ("link/none", Found::Link(None)),
+            ("dangling", Found::Link(None)),
+        ];
+        for (path, want) in cases {
+            // the second answer is a remembered one
+            assert_eq!(places.look(&top.join(path)), want, "{path}");
+            assert_eq!(places.look(&top.join(path)), want, "{path}");
+        }
+    }
+}
