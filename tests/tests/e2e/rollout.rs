@@ -2,6 +2,7 @@
 //! logins run, put together from parts.
 
 mod change;
+mod observed;
 
 use nsshell_tests::{Builder, Host, root_or_skip};
 
