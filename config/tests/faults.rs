@@ -115,7 +115,7 @@ fn a_policy_has_limits_that_keep_it_small_in_memory() {
         [
             "p.toml:399996:1: more than 400000 words, signs and ends of lines in one piece; put a \
              [header] in between",
-            "p.toml:399998:8: expected a string in \" \", not a number"
+            "p.toml:399998:8: expected `enforce` or `observe` in \" \", not a number"
         ]
     );
 
