@@ -60,7 +60,7 @@ CARGO_AS_ROOT = env $(RUST_ENV) NSSHELL_BUILD='$(NSSHELL_BUILD)' cargo
 # says what is run without the environment, which is long
 cargo = echo 'cargo $(1)'; $(CARGO) $(1)
 
-.PHONY: fuzz all build install install-files uninstall test test-install bench scale soak demo lint deps clean need-cargo
+.PHONY: fuzz test-fuzz all build install install-files uninstall test test-install bench scale soak demo lint deps clean need-cargo
 .NOTPARALLEL:
 
 all: build
@@ -134,10 +134,22 @@ deps:
 test: deps lint build
 	@$(call cargo,test --workspace --locked --no-run)
 	$(MAKE) --no-print-directory test-install
+	$(MAKE) --no-print-directory test-fuzz
 	@echo 'cargo test --workspace --locked'; $(CARGO_AS_ROOT) test --workspace --locked
 
 test-install:
 	tests/install_test.sh '$(NSSHELL_BUILD)'
+
+# The fuzz targets are no part of the workspace: here they are compiled, and each takes its seeds
+# and a few seconds' worth of changes to them. libFuzzer is C++, and a crate that nothing else needs.
+test-fuzz: need-cargo
+	@if command -v c++ >/dev/null && $(CARGO) fetch --locked --manifest-path fuzz/Cargo.toml; then \
+	  echo 'make fuzz FUZZ_SECONDS=5'; \
+	  said=$$($(MAKE) --no-print-directory fuzz FUZZ_SECONDS=5 2>&1) || \
+	    { printf '%s\n' "$$said" | tail -n 60; exit 1; }; \
+	  printf '%s\n' "$$said" | grep '^Done\|peak_rss_mb'; \
+	else echo 'skipped: fuzzing, which needs a C++ compiler and the crate libfuzzer-sys'; \
+	  [ '$(CI)' != true ]; fi
 
 # FUZZ_SECONDS for each target; what is found lies in fuzz/artifacts
 FUZZ_SECONDS ?= 600

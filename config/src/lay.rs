@@ -17,6 +17,9 @@ pub const TOP_KEYS: &[&str] = &["rule", "profile", "default", "exempt"];
 /// Most rules of all files together.
 pub(crate) const MAX_RULES: usize = 20_000;
 
+/// Most entries of the lists of all rules of all files together.
+pub(crate) const MAX_ENTRIES: usize = 400_000;
+
 /// Most profiles of all files together.
 pub(crate) const MAX_PROFILES: usize = 1_000;
 
@@ -26,6 +29,8 @@ const MAX_PROFILE_NAME: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Text {
     pub(crate) rules: Vec<Rule>,
+    /// how many entries the lists of the rules have
+    pub(crate) entries: usize,
     pub(crate) profiles: BTreeMap<String, Said>,
     /// profile for whom no rule matches
     pub(crate) default: Option<At<String>>,
@@ -56,7 +61,9 @@ impl Text {
         for table in tables.into_all() {
             let name = &table.profile;
             let said = read.said(&name.value, name.place, faults);
-            said.set(&name.value, &table.key, &table.value, faults);
+            if let Some(said) = said {
+                said.set(&name.value, &table.key, &table.value, faults);
+            }
         }
         read
     }
@@ -112,15 +119,14 @@ impl Text {
     }
 
     fn top<'t>(&mut self, entries: &[Entry<'t>], tables: &mut Tables<'t>, faults: &mut Faults) {
-        for (at, entry) in entries.iter().enumerate() {
-            let same = |first: &&Entry<'_>| {
-                first.key.value == entry.key.value
-                    && first.dotted.is_empty()
-                    && entry.dotted.is_empty()
-            };
-            if let Some(first) = entries.iter().take(at).find(same) {
-                shape::set_twice(&entry.key.value, entry.key.place, first.key.place, faults);
-                continue;
+        let mut firsts: BTreeMap<&str, Place> = BTreeMap::new();
+        for entry in entries {
+            if entry.dotted.is_empty() {
+                if let Some(first) = firsts.get(entry.key.value.as_ref()) {
+                    shape::set_twice(&entry.key.value, entry.key.place, *first, faults);
+                    continue;
+                }
+                firsts.insert(&entry.key.value, entry.key.place);
             }
             match (entry.key.value.as_ref(), entry.dotted.as_slice()) {
                 ("profile", [name, rest @ ..]) => {
@@ -194,13 +200,19 @@ impl Text {
         if self.rules.len() == MAX_RULES {
             faults.error(piece.place, format!("more than {MAX_RULES} rules"));
         }
-        if self.rules.len() <= MAX_RULES {
+        if self.rules.len() <= MAX_RULES && self.entries <= MAX_ENTRIES {
             let rule = Rule::read(piece, faults);
+            self.entries += rule.entries();
+            if self.entries > MAX_ENTRIES {
+                let what = format!("more than {MAX_ENTRIES} entries in the lists of all rules");
+                faults.error(piece.place, what).help("name groups");
+            }
             self.rules.push(rule);
         }
     }
 
-    fn said(&mut self, name: &str, place: Place, faults: &mut Faults) -> &mut Said {
+    /// What is said about a profile so far; none: there are too many already.
+    fn said(&mut self, name: &str, place: Place, faults: &mut Faults) -> Option<&mut Said> {
         if !self.profiles.contains_key(name) {
             if let Err(why) = profile_name(name) {
                 faults.error(place, why);
@@ -208,15 +220,17 @@ impl Text {
             if self.profiles.len() == MAX_PROFILES {
                 faults.error(place, format!("more than {MAX_PROFILES} profiles"));
             }
+            if self.profiles.len() > MAX_PROFILES {
+                return None;
+            }
         }
-        self.profiles
-            .entry(name.to_owned())
-            .or_insert_with(|| Said {
-                keys: Keys::default(),
-                seen: Vec::new(),
-                header: None,
-                named: place,
-            })
+        let said = self.profiles.entry(name.to_owned());
+        Some(said.or_insert_with(|| Said {
+            keys: Keys::default(),
+            seen: Vec::new(),
+            header: None,
+            named: place,
+        }))
     }
 
     /// `[profile.NAME]`
@@ -227,7 +241,9 @@ impl Text {
         tables: &mut Tables<'t>,
         faults: &mut Faults,
     ) {
-        let said = self.said(&name.value, name.place, faults);
+        let Some(said) = self.said(&name.value, name.place, faults) else {
+            return;
+        };
         if let Some(first) = said.header {
             let what = format!("profile `{}` is defined twice", name.value);
             let noted = faults.error(piece.place, what);
@@ -251,7 +267,9 @@ impl Text {
         tables: &mut Tables<'t>,
         faults: &mut Faults,
     ) {
-        let said = self.said(&name.value, name.place, faults);
+        let Some(said) = self.said(&name.value, name.place, faults) else {
+            return;
+        };
         match (rest, &entry.value.value) {
             ([key, first, rest @ ..], _) => {
                 tables.dotted(name, key, (first, rest), &entry.value);

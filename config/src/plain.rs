@@ -12,10 +12,14 @@
 
 use std::borrow::Cow;
 
+use crate::shape::MAX_LIST;
 use crate::source::{At, Place};
 use crate::tree::{Entry, Header, Key, Node, Piece, Value};
 
 const HEADER: &str = "[[rule]]\n";
+
+/// A rule has fewer: what has more is wrong, and its lists are not kept.
+const MOST_ENTRIES: usize = 16;
 
 /// Reads pieces into one and the same memory.
 pub(crate) struct Reader<'t> {
@@ -77,6 +81,7 @@ impl<'t> Reader<'t> {
                 Some(b'#') => at = self.comment(at)?,
                 // the next header, or the end
                 Some(b'[') | None => return Some((&self.piece, at)),
+                Some(_) if self.piece.entries.len() == MOST_ENTRIES => return None,
                 Some(_) => at = self.entry(at)?,
             }
         }
@@ -142,6 +147,9 @@ impl<'t> Reader<'t> {
         let mut list = self.spare.pop().unwrap_or_default();
         let mut at = self.blanks(start + 1);
         while self.byte(at)? != b']' {
+            if list.len() > MAX_LIST {
+                return None;
+            }
             let (item, end) = self.scalar(at)?;
             list.push(item);
             at = self.blanks(end);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Faults;
-use crate::lay::{MAX_PROFILES, MAX_RULES, Said, Text};
+use crate::lay::{MAX_ENTRIES, MAX_PROFILES, MAX_RULES, Said, Text};
 use crate::matching::{Candidate, Miss};
 use crate::pattern::Name;
 pub use crate::profile::NONE;
@@ -212,6 +212,20 @@ impl Policy {
         if let (true, Some(rule)) = (one_by_one && too_many, self.rules.get(MAX_RULES)) {
             let what = format!("more than {MAX_RULES} rules in all files");
             faults.error(rule.place, what);
+        }
+        let mut entries = 0;
+        let mut theirs = self.rules.iter().filter(|rule| {
+            let layer = usize::try_from(rule.place.file).map(|at| self.layers.get(at));
+            layer != Ok(Some(&Layer::BuiltIn))
+        });
+        let beyond = theirs.find(|rule| {
+            entries += rule.entries();
+            entries > MAX_ENTRIES
+        });
+        if let (true, Some(rule)) = (one_by_one, beyond) {
+            let what =
+                format!("more than {MAX_ENTRIES} entries in the lists of all rules in all files");
+            faults.error(rule.place, what).help("name groups");
         }
         if one_by_one && self.own.len() > MAX_PROFILES + BUILT_IN_PROFILES {
             let nowhere = Place {

@@ -48,6 +48,18 @@ impl Rule {
         }
     }
 
+    /// How many entries its lists have.
+    pub(crate) fn entries(&self) -> usize {
+        fn length<T>(list: &Option<List<T>>) -> usize {
+            list.as_ref().map_or(0, |list| list.items.len())
+        }
+        length(&self.users)
+            + length(&self.uids)
+            + length(&self.services)
+            + length(&self.ttys)
+            + length(&self.hosts)
+    }
+
     /// Reads a rule and notes what is wrong with it.
     pub(crate) fn read(piece: &Piece<'_>, faults: &mut Faults) -> Rule {
         let mut rule = Rule::of_all("", piece.place);

@@ -13,6 +13,10 @@ use crate::suggest;
 /// How many profiles deep `extends` may go.
 const MAX_DEPTH: usize = 16;
 
+/// Most bytes of text that all profiles together may take over from those that they extend: a few
+/// of them could be made to say many times what a file may have.
+const MAX_INHERITED: u64 = 1 << 20;
+
 /// Every profile with the keys of those that it extends. Later ones in the list win over
 /// earlier ones, and its own keys over all; unknown profiles and cycles are noted.
 pub(crate) fn settle(own: &BTreeMap<String, Keys>, faults: &mut Faults) -> BTreeMap<String, Keys> {
@@ -20,6 +24,7 @@ pub(crate) fn settle(own: &BTreeMap<String, Keys>, faults: &mut Faults) -> BTree
         own,
         done: BTreeMap::new(),
         path: Vec::new(),
+        inherited: 0,
     };
     for name in own.keys() {
         settling.profile(name, faults);
@@ -43,6 +48,16 @@ struct Settling<'o> {
     done: BTreeMap<String, Done>,
     /// the profiles that are being settled, each extending the next, and where it does
     path: Vec<(&'o str, Option<Place>)>,
+    /// how much text has been taken over
+    inherited: u64,
+}
+
+/// How long the text of what is set is.
+fn length(keys: &Keys) -> u64 {
+    let places = keys.places().into_iter().filter_map(|(_, place)| place);
+    places
+        .map(|place| u64::from(place.end.saturating_sub(place.start)))
+        .sum()
 }
 
 /// A settled profile.
@@ -95,7 +110,16 @@ impl<'o> Settling<'o> {
                     let what = format!("`extends` goes more than {MAX_DEPTH} profiles deep");
                     faults.error(parent.place, what);
                 }
-                Some(parents) => settled.fill(parents),
+                Some(parents) => {
+                    let before = self.inherited;
+                    self.inherited += length(parents);
+                    if self.inherited <= MAX_INHERITED {
+                        settled.fill(parents);
+                    } else if before <= MAX_INHERITED {
+                        let what = "profiles extend others with more than 1 MiB of text in all";
+                        faults.error(parent.place, what);
+                    }
+                }
                 None => {}
             }
         }

@@ -230,19 +230,20 @@ pub(crate) fn known<'n, 't>(
     of: &str,
     faults: &mut Faults,
 ) -> impl Iterator<Item = (&'n str, &'n Node<'t>)> + use<'n, 't> {
-    for (at, entry) in entries.iter().enumerate() {
+    // by now at most as many as there are keys
+    let mut firsts: Vec<&Entry<'_>> = Vec::new();
+    for entry in entries {
         let key: &Cow<'_, str> = &entry.key.value;
+        let first = firsts.iter().find(|first| first.key.value == *key);
         if !keys.contains(&key.as_ref()) {
             unknown(key, entry.key.place, keys, of, faults);
         } else if let Some(dotted) = entry.dotted.first() {
             let what = format!("`{key}` is no table and has no key `{}`", dotted.value);
             faults.error(entry.key.place, what);
-        } else if let Some(first) = entries
-            .iter()
-            .take(at)
-            .find(|first| first.key.value == *key)
-        {
+        } else if let Some(first) = first {
             set_twice(key, entry.key.place, first.key.place, faults);
+        } else {
+            firsts.push(entry);
         }
     }
     let plain = |entry: &&Entry<'_>| entry.dotted.is_empty();

@@ -43,6 +43,11 @@ pub(crate) struct Entry<'t> {
     pub(crate) value: Node<'t>,
 }
 
+/// Most tokens of a piece: each key, value, sign, comment, blank and end of a line is one. Five
+/// lists of ten thousand entries with a line and a comment each have fewer. More could be read, but
+/// not in the memory that a login should take.
+const MAX_TOKENS: usize = 400_000;
+
 /// What stands above a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Header {
@@ -107,6 +112,7 @@ pub(crate) fn by_tokens<'t>(
     let mut depth = 0usize;
     let mut line_begins = true;
     let mut end = rest.len();
+    let mut too_many = None;
     for token in source.lex() {
         match token.kind() {
             TokenKind::LeftSquareBracket
@@ -128,9 +134,19 @@ pub(crate) fn by_tokens<'t>(
             TokenKind::Whitespace => {}
             _ => line_begins = false,
         }
-        tokens.push(token);
+        if tokens.len() == MAX_TOKENS {
+            too_many.get_or_insert(token.span());
+        } else {
+            tokens.push(token);
+        }
     }
     let origin = Origin { file, start };
+    if let Some(span) = too_many {
+        let what = format!("more than {MAX_TOKENS} words, signs and ends of lines in one piece");
+        let noted = faults.error(origin.place(span), what);
+        noted.help("put a [header] in between");
+        return (None, start + end);
+    }
     (piece(source, tokens, origin, faults), start + end)
 }
 

@@ -100,6 +100,60 @@ fn a_policy_has_limits() {
 }
 
 #[test]
+fn a_policy_has_limits_that_keep_it_small_in_memory() {
+    // five lists as long as they may be, with a line and a comment for each entry
+    let list = |key: &str, entry: &str| format!("{key} = [\n{}]\n", entry.repeat(10_000));
+    let long = ["users", "services", "ttys", "hosts"].map(|key| list(key, "'a', # x\n"));
+    let rule = format!("[[rule]]\nprofile='none'\n{}", long.concat());
+    let rule = rule + &list("uids", "7, # x\n");
+    let parsed = Policy::parse(&rule, "p.toml").map(|_| ());
+    assert_eq!(parsed, Ok(()));
+    let signs = "default = 'none'\n".to_owned() + &"\n".repeat(399_993);
+    assert!(Policy::parse(&signs, "p.toml").is_ok());
+    assert_eq!(
+        faults(&format!("{signs}\n\n[profile.x]\nmode = 1\n")),
+        [
+            "p.toml:399996:1: more than 400000 words, signs and ends of lines in one piece; put a \
+             [header] in between",
+            "p.toml:399998:8: expected `enforce` or `observe` in \" \", not a number"
+        ]
+    );
+
+    let rules = |count: usize| {
+        let list = "'a',".repeat(10_000);
+        format!("[[rule]]\nprofile='none'\nusers=[{list}]\n").repeat(count)
+    };
+    assert_eq!(Policy::parse(&rules(40), "p.toml").map(|_| ()), Ok(()));
+    let told = "more than 400000 entries in the lists of all rules";
+    let at = "[[rule]]\nprofile='none'\nusers=['a']\n".to_owned() + &rules(40);
+    assert_eq!(faults(&at), [format!("p.toml:121:1: {told}; name groups")]);
+    let file = |name: &str, text: String| PolicyFile {
+        name: name.to_owned(),
+        text,
+        layer: Layer::DropIn,
+    };
+    let files = vec![file("a.toml", rules(25)), file("b.toml", rules(25))];
+    let error = Policy::from_files(files).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!("b.toml:46:1: {told} in all files; name groups")
+    );
+
+    let heavy = |path: usize, others: usize| {
+        let path = "/a".repeat(path);
+        let paths: String = (0..50).map(|n| format!("'/{n}{path}',")).collect();
+        let other = |n: usize| format!("[profile.p{n}]\nextends = 'base'\n");
+        let others: String = (0..others).map(other).collect();
+        format!("[profile.base]\nread_only = [{paths}]\n{others}")
+    };
+    assert!(Policy::parse(&heavy(40, 200), "p.toml").is_ok());
+    assert_eq!(
+        faults(&heavy(500, 50)),
+        ["p.toml:58:11: profiles extend others with more than 1 MiB of text in all"]
+    );
+}
+
+#[test]
 fn nothing_in_a_file_makes_the_reader_fall_over() {
     let deep = "[".repeat(500_000);
     let unterminated = format!("[[rule]]\nusers = [{}", "'a',".repeat(100_000));

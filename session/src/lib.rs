@@ -55,6 +55,8 @@ pub mod protocol;
 #[cfg(feature = "engine")]
 pub mod record;
 #[cfg(feature = "engine")]
+mod snapshot;
+#[cfg(feature = "engine")]
 pub mod standalone;
 #[cfg(feature = "engine")]
 pub mod subordinate;

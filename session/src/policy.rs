@@ -1,15 +1,14 @@
 //! Reads the policy, if nobody but root could have written it.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nsshell_config::{Layer, MAX_FILE_SIZE, MAX_FILES, Policy, PolicyFile};
 use rustix::fs::OFlags;
 
 use crate::error::Error;
+use crate::snapshot::{Change, SETTLED, Snapshot};
 use crate::sys::{Errno, fd, ns};
 
 /// What the kernel shows in place of an id that has none in this user namespace (proc(5),
@@ -36,28 +35,42 @@ pub fn load(path: Option<&Path>) -> Result<Policy, Error> {
     Ok(Policy::from_files(files(path)?)?)
 }
 
-/// How long a file has to have been left alone to be taken as it is. An editor that truncates
-/// a file and writes it anew is done by then; half of its text could be a policy as well.
-const SETTLED: Duration = Duration::from_millis(50);
-
-/// How often a policy that goes on changing is read again before it is taken as it is.
+/// How often a policy that goes on changing is read again, with [`SETTLED`] in between, before the
+/// login is refused: a part of a policy could be a policy as well.
 const MOST_READINGS: usize = 20;
 
 /// The texts of the policy that [`load`] takes, the strongest first: each as it was before or
 /// after a change that is going on, never a part of it.
 ///
 /// # Errors
-/// A file cannot be read, or somebody other than root could change it.
+/// A file cannot be read, somebody other than root could change it, or it goes on changing.
 pub fn files(path: Option<&Path>) -> Result<Vec<PolicyFile>, Error> {
+    let mut whole = None;
     let mut reading = Reading::all(path)?;
-    for _ in 1..MOST_READINGS {
+    let first = reading.names();
+    // Files that are removed and made anew are missing for a moment, and a policy without one of
+    // its files is another one. Who renames a new file over an old one changes no names.
+    let mut same_files = true;
+    for _ in 0..MOST_READINGS {
         if reading.is_settled() {
-            break;
+            return reading.texts();
         }
         std::thread::sleep(SETTLED);
-        reading = Reading::all(path)?;
+        let stayed_whole = reading.stayed_whole();
+        if stayed_whole && reading.directories_stayed() {
+            return reading.texts();
+        }
+        let next = Reading::all(path)?;
+        same_files &= next.names() == first;
+        let last = std::mem::replace(&mut reading, next);
+        if stayed_whole {
+            whole = Some(last);
+        }
     }
-    Ok(reading.files)
+    match whole {
+        Some(reading) if same_files => reading.texts(),
+        _ => Err(reading.unsettled()),
+    }
 }
 
 /// The texts of the policy in force as they would be with a draft at `place`, the strongest
@@ -79,7 +92,7 @@ pub fn files_with(
         ..Reading::default()
     };
     reading.in_force()?;
-    let mut files = reading.files;
+    let mut files = reading.texts()?;
     let is_stronger = |file: &PolicyFile| {
         let order = file.layer.cmp(&layer);
         order.then_with(|| Path::new(&file.name).as_os_str().cmp(place.as_os_str()))
@@ -110,14 +123,13 @@ fn counts(name: &OsStr) -> bool {
 /// The files of a policy, read once.
 #[derive(Default)]
 struct Reading {
-    files: Vec<PolicyFile>,
+    files: Vec<(String, Layer, Snapshot)>,
     /// this one is left out, since a draft stands for it
     instead: Option<PathBuf>,
-    /// the last change of any of them or of their directories (inode(7), ctime), in
-    /// nanoseconds since 1970
-    changed: i128,
-    /// one of them was changed while it was read
-    torn: bool,
+    /// where files may come and go, with the last change of each that is there
+    directories: Vec<(PathBuf, Option<Change>)>,
+    /// something was replaced, added or removed while the others were read
+    mixed: bool,
 }
 
 impl Reading {
@@ -125,9 +137,13 @@ impl Reading {
         let mut reading = Self::default();
         if let Some(path) = path {
             reading.file(path, Layer::Main)?;
-            return Ok(reading);
+        } else {
+            reading.in_force()?;
         }
-        reading.in_force()?;
+        // All of them still being there, there was a moment at which they were the policy.
+        let mut files = reading.files.iter();
+        let stayed = files.all(|(name, _, file)| file.is_at(Path::new(name)));
+        reading.mixed |= !stayed || !reading.directories_stayed();
         Ok(reading)
     }
 
@@ -137,21 +153,73 @@ impl Reading {
         self.directory(Path::new(VENDOR), Layer::Vendor)
     }
 
-    /// Whether nobody is about to change anything. A change in the future is one of a clock
-    /// that was wrong once, and will not come nearer by waiting.
+    fn names(&self) -> Vec<String> {
+        self.files.iter().map(|(name, ..)| name.clone()).collect()
+    }
+
+    /// Whether nobody is about to change anything.
     fn is_settled(&self) -> bool {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_nanos();
-        let since = i128::try_from(now).unwrap_or(i128::MAX) - self.changed;
-        !self.torn && (since < 0 || since >= SETTLED.as_nanos() as i128)
+        let mut files = self.files.iter();
+        let mut directories = self.directories.iter();
+        !self.mixed
+            && files.all(|(.., file)| file.is_settled())
+            && directories.all(|(path, change)| match change {
+                Some(change) => change.is_old(),
+                None => Change::of(parent(path)).map_or(true, Change::is_old),
+            })
+    }
+
+    /// Whether each file is one that nobody was writing, as it shows some time later.
+    fn stayed_whole(&self) -> bool {
+        let mut files = self.files.iter();
+        !self.mixed && files.all(|(.., file)| file.stayed_whole())
+    }
+
+    fn directories_stayed(&self) -> bool {
+        self.directories
+            .iter()
+            .all(|(path, change)| Change::of(path).ok() == *change)
+    }
+
+    /// # Errors
+    /// A text is too long, or not UTF-8: no matter before it is whole, since it may have been cut.
+    fn texts(self) -> Result<Vec<PolicyFile>, Error> {
+        let text = |(name, layer, file): (String, Layer, Snapshot)| {
+            let path = Path::new(&name);
+            if file.bytes.len() > MAX_FILE_SIZE {
+                let size = file.size().try_into().unwrap_or(usize::MAX);
+                return Err(nsshell_config::Error::PolicySize { file: name, size }.into());
+            }
+            match String::from_utf8(file.bytes) {
+                Ok(text) => Ok(PolicyFile { name, text, layer }),
+                Err(_) => Err(unreadable(path, Errno::ILSEQ)),
+            }
+        };
+        self.files.into_iter().map(text).collect()
+    }
+
+    /// What is said of a policy that goes on changing.
+    fn unsettled(&self) -> Error {
+        let find = |is: fn(&Snapshot) -> bool| self.files.iter().find(|(.., file)| is(file));
+        let what = match (
+            find(|file| file.was_written),
+            find(|file| !file.is_settled()),
+        ) {
+            (Some((name, ..)), _) => format!("{name} is open for writing"),
+            (_, Some((name, ..))) => format!("{name} goes on changing"),
+            _ => "files of it come and go".to_owned(),
+        };
+        Error::NotAsPlanned(format!(
+            "the policy is not used: {what}, and a part must not be taken for the whole; end what \
+             writes it, and make changes by writing a new file and renaming it (mv)"
+        ))
     }
 
     /// The files of a directory, in the order of their names. What an editor or a package
     /// manager leaves beside them (`.x.toml.swp`, `x.toml~`, `x.toml.dpkg-new`) does not count.
     fn directory(&mut self, path: &Path, layer: Layer) -> Result<(), Error> {
         let cannot = |error: std::io::Error| unreadable(path, errno(&error));
+        self.watch(path);
         let entries = match std::fs::read_dir(path) {
             Ok(entries) => entries,
             Err(error) if is_missing(&error) => return Ok(()),
@@ -174,9 +242,13 @@ impl Reading {
         for name in names {
             self.file_if_there(&path.join(name), layer)?;
         }
-        let metadata = std::fs::metadata(path).map_err(cannot)?;
-        self.changed = self.changed.max(change_of(&metadata));
         Ok(())
+    }
+
+    /// Notes what a directory is like before it is looked at, so that a change shows.
+    fn watch(&mut self, directory: &Path) {
+        let change = Change::of(directory).ok();
+        self.directories.push((directory.to_owned(), change));
     }
 
     /// A file that may be missing, but not a link that leads nowhere: somebody meant it to
@@ -185,13 +257,24 @@ impl Reading {
         if self.instead.as_deref() == Some(path) {
             return Ok(());
         }
-        match std::fs::symlink_metadata(path) {
-            Err(error) if is_missing(&error) => Ok(()),
-            _ => match self.file(path, layer) {
-                // removed since then
-                Err(_) if std::fs::symlink_metadata(path).is_err_and(|e| is_missing(&e)) => Ok(()),
-                read => read,
-            },
+        let found = match std::fs::symlink_metadata(path) {
+            Err(error) if is_missing(&error) => {
+                // For a moment only, perhaps, which shows on the directory.
+                self.watch(parent(path));
+                self.mixed |= std::fs::symlink_metadata(path).is_ok();
+                return Ok(());
+            }
+            found => found,
+        };
+        match self.file(path, layer) {
+            // removed since then
+            Err(Error::System { errno, .. })
+                if errno == Errno::NOENT && !found.is_ok_and(|found| found.is_symlink()) =>
+            {
+                self.mixed = true;
+                Ok(())
+            }
+            read => read,
         }
     }
 
@@ -201,42 +284,29 @@ impl Reading {
             only_root_can_replace(place)?;
         }
         let name = path.to_string_lossy().into_owned();
-        let text = self.text(&real)?;
-        self.files.push(PolicyFile { name, text, layer });
+        let file = snapshot(&real)?;
+        self.files.push((name, layer, file));
         Ok(())
-    }
-
-    /// The file's text, in one piece and from one descriptor: what was checked is what is read.
-    fn text(&mut self, path: &Path) -> Result<String, Error> {
-        let cannot = |error: std::io::Error| unreadable(path, errno(&error));
-        let file = fd::open_beneath(rustix::fs::CWD, path, OFlags::RDONLY)
-            .map_err(|errno| unreadable(path, errno))?;
-        let mut file = std::fs::File::from(file);
-        let metadata = file.metadata().map_err(cannot)?;
-        if !metadata.is_file() {
-            return Err(unsafe_policy(path, "is not a regular file"));
-        }
-        only_root_can_write(path, &metadata)?;
-        let mut bytes = Vec::new();
-        // One byte more than allowed, so that a file that is too long shows as such.
-        (&mut file)
-            .take(MAX_FILE_SIZE as u64 + 1)
-            .read_to_end(&mut bytes)
-            .map_err(cannot)?;
-        let after = file.metadata().map_err(cannot)?;
-        self.torn |= change_of(&metadata) != change_of(&after) || metadata.len() != after.len();
-        self.changed = self.changed.max(change_of(&after));
-        if bytes.len() > MAX_FILE_SIZE {
-            let size = metadata.len().try_into().unwrap_or(usize::MAX);
-            let file = path.to_string_lossy().into_owned();
-            return Err(nsshell_config::Error::PolicySize { file, size }.into());
-        }
-        String::from_utf8(bytes).map_err(|_| unreadable(path, Errno::ILSEQ))
     }
 }
 
-fn change_of(metadata: &std::fs::Metadata) -> i128 {
-    i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec())
+/// A file's text, in one piece and from one descriptor: what was checked is what is read.
+fn snapshot(path: &Path) -> Result<Snapshot, Error> {
+    let cannot = |error: std::io::Error| unreadable(path, errno(&error));
+    let file = fd::open_beneath(rustix::fs::CWD, path, OFlags::RDONLY)
+        .map_err(|errno| unreadable(path, errno))?;
+    let file = std::fs::File::from(file);
+    let metadata = file.metadata().map_err(cannot)?;
+    if !metadata.is_file() {
+        return Err(unsafe_policy(path, "is not a regular file"));
+    }
+    only_root_can_write(path, &metadata)?;
+    // One byte more than allowed, so that a file that is too long shows as such.
+    Snapshot::take(file, MAX_FILE_SIZE as u64 + 1).map_err(cannot)
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
 }
 
 fn is_missing(error: &std::io::Error) -> bool {

@@ -7,6 +7,8 @@
 #   /etc/nsshell/none.toml   no rules
 #   /etc/nsshell/users.toml  RULES rules, each about a user
 #   /etc/nsshell/rules.toml  RULES rules, each about a user and a group
+#   /etc/nsshell/each.toml     something else for each account
+#   /etc/nsshell/refuse.toml   nobody can have a session
 # The rules are about nobody of the host, so that each is tried.
 set -eu
 accounts=$1 rules=$2
@@ -46,6 +48,9 @@ rm /etc/passwd.many /etc/group.own /etc/group.teams /etc/subid.many
 
 mkdir -p /etc/nsshell
 : >/etc/nsshell/none.toml
+printf '[profile.standard]\nhostname = "{user}-%s"\n' x >/etc/nsshell/each.toml
+# 64 characters and more: too long for a host name
+printf '[profile.standard]\nhostname = "{user}-%063d"\n' 0 >/etc/nsshell/refuse.toml
 seq 1 "$rules" | awk '{ printf "[[rule]]\nusers = [\"x%d\"]\nservices = [\"sshd\", \"scale-users\"]\n" \
   "profile = \"standard\"\n\n", $1 }' >/etc/nsshell/users.toml
 seq 1 "$rules" | awk '{ printf "[[rule]]\nusers = [\"x%d\", \"@y%d\"]\n" \

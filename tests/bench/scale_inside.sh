@@ -87,14 +87,16 @@ measure() {
   sized rules
   # 1: what it finds is that these rules are about nobody
   to=check took found nsctl check --users /etc/nsshell/rules.toml
+  to=check-refused took found nsctl check --users /etc/nsshell/refuse.toml
   to=diff took nsctl explain --config /etc/nsshell/none.toml --diff /etc/nsshell/rules.toml
+  to=diff-each took nsctl explain --config /etc/nsshell/none.toml --diff /etc/nsshell/each.toml
 }
 
 median() { sort -g "$data/$1" | awk '{ v[NR] = $1 } END { if (NR) printf "%.2f", v[int((NR + 1) / 2)] }'; }
 line() { printf '%-42s %9s %9s %9s %9s\n' "$@"; }
 
 report() {
-  local row kind
+  local row kind what
   echo "kernel $(uname -r), $(nproc) CPUs; medians in ms of $((ROUNDS * LOGINS)), in $ROUNDS rounds in turn"
   echo
   line '' session login explain 'x session'
@@ -108,9 +110,15 @@ report() {
     awk -v kind="$kind" -v a="$(median "$kind-rules")" -v b="$(median "$kind-none")" -v rules="$RULES" \
       'BEGIN { printf "%s: %d rules cost %.2f ms\n", kind, rules, a - b; exit !(a - b <= 10) }' || bad=1
   done
-  for kind in check diff; do
-    awk -v kind="$kind" -v ms="$(median "$kind")" \
-      'BEGIN { printf "%s of all accounts: %.2f s\n", kind, ms / 1000; exit !(ms < 10000) }' || bad=1
+  for kind in check check-refused diff diff-each; do
+    case $kind in
+      check) what='check --users' ;;
+      check-refused) what='check --users, everybody refused' ;;
+      diff) what='--diff, nothing changes' ;;
+      diff-each) what='--diff, everything changes' ;;
+    esac
+    awk -v what="$what" -v ms="$(median "$kind")" \
+      'BEGIN { printf "%s: %.2f s\n", what, ms / 1000; exit !(ms < 10000) }' || bad=1
   done
 }
 

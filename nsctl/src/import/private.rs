@@ -173,7 +173,7 @@ fn instance(
 }
 
 /// An instance for each level or context of SELinux. A policy that names them refuses logins
-/// where SELinux is off, and there pam_namespace has one for each user.
+/// where SELinux is off, and there pam_namespace has one for each user, or none if it is shared.
 fn selinux(
     entry: &Entry,
     what: &str,
@@ -182,17 +182,17 @@ fn selinux(
 ) -> Result<(), String> {
     instance(entry, "{user}", private, notes)?;
     let instance = private.instance.as_deref().unwrap_or_default();
-    let (whose, name) = match entry.method.flags().shared {
-        true => (format!("each {what}"), format!("{{{what}}}")),
-        false => (
-            format!("each user and {what}"),
-            format!("{{{what}}}_{{user}}"),
-        ),
-    };
     let other = instance.strip_suffix("{user}").unwrap_or(instance);
+    if entry.method.flags().shared {
+        return Err(format!(
+            "without SELinux pam_namespace leaves it as it is; with it there is one for each \
+             {what}: {{ path = \"{}\", instance = \"{other}{{{what}}}\" }}",
+            private.template
+        ));
+    }
     notes.push(format!(
-        "as without SELinux; with it pam_namespace has one for {whose}: instance = \
-         \"{other}{name}\""
+        "as without SELinux; with it pam_namespace has one for each user and {what}: instance = \
+         \"{other}{{{what}}}_{{user}}\""
     ));
     Ok(())
 }

@@ -1,6 +1,9 @@
-//! Waiting for a lock, but not for ever. flock(2) knows no time limit.
+//! Waiting for a lock, but not for ever: flock(2) knows no time limit. And who writes a file: the
+//! kernel tells it by granting a lease or not.
 
 use std::os::fd::AsFd;
+#[cfg(feature = "engine")]
+use std::os::fd::AsRawFd;
 use std::time::Instant;
 
 use rustix::fs::FlockOperation;
@@ -36,6 +39,35 @@ pub fn exclusive(file: impl AsFd, deadline: Instant) -> Result<bool> {
 #[must_use]
 pub fn try_exclusive(file: impl AsFd) -> bool {
     rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive).is_ok()
+}
+
+/// fcntl(2); the `libc` crate has it for few systems only.
+#[cfg(feature = "engine")]
+const F_SETSIG: libc::c_int = 10;
+
+/// Whether somebody has a file open for writing: the kernel lends no lease on it then. Who opens
+/// it meanwhile waits for the few microseconds that the lease is held.
+///
+/// # Errors
+/// Nobody can tell. EACCES: the file is another user's; EINVAL: its file system has no leases.
+#[cfg(feature = "engine")]
+pub fn is_being_written(file: impl AsFd) -> Result<bool> {
+    let file = file.as_fd().as_raw_fd();
+    let control = |command, argument: libc::c_int| {
+        // SAFETY: an open descriptor, and commands whose argument is a number.
+        match unsafe { libc::fcntl(file, command, argument) } {
+            -1 => Err(last_errno()),
+            _ => Ok(()),
+        }
+    };
+    // Whoever opens it meanwhile has a signal sent to us: this one ends nobody, as SIGIO would.
+    control(F_SETSIG, libc::SIGURG)?;
+    match control(libc::F_SETLEASE, libc::F_RDLCK) {
+        Err(Errno::AGAIN) => Ok(true),
+        lent => lent
+            .and_then(|()| control(libc::F_SETLEASE, libc::F_UNLCK))
+            .map(|()| false),
+    }
 }
 
 /// While it lives, SIGALRM comes to this thread again and again and interrupts what blocks.
@@ -113,5 +145,26 @@ mod tests {
         assert!((200..2000).contains(&waited.as_millis()), "{waited:?}");
         drop(one);
         assert!(exclusive(&two, Instant::now()).unwrap());
+    }
+
+    #[test]
+    #[cfg(feature = "engine")]
+    fn a_file_is_being_written_while_somebody_has_it_open_for_writing() {
+        let path = std::env::temp_dir().join(format!("nsshell-lease-{}", std::process::id()));
+        let writer = std::fs::File::create(&path).unwrap();
+        let reader = std::fs::File::open(&path).unwrap();
+        // another file system than a temporary directory usually has may know no leases
+        let Ok(written) = is_being_written(&reader) else {
+            return std::fs::remove_file(&path).unwrap();
+        };
+        assert!(written);
+        drop(writer);
+        assert!(!is_being_written(&reader).unwrap());
+        // and nothing is left of the asking
+        let appends = std::fs::File::options().append(true).open(&path).unwrap();
+        assert!(is_being_written(&reader).unwrap());
+        drop(appends);
+        std::fs::remove_file(&path).unwrap();
+        assert!(!is_being_written(&reader).unwrap());
     }
 }

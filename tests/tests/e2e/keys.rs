@@ -1,5 +1,6 @@
-//! Every key of the policy: with it a login is another one than without it.
+//! Every key of the policy: with it a login is another one than without it, and so is its plan.
 
+mod place;
 mod view;
 
 use nsshell_config::{
@@ -38,41 +39,65 @@ const fn case(
     }
 }
 
+/// A case that is compared with another policy than the built-in one.
+const fn unlike(
+    key: &'static str,
+    policy: &'static str,
+    other: &'static str,
+    look: &'static str,
+    with: &'static str,
+    without: &'static str,
+) -> Case {
+    Case {
+        key,
+        policy,
+        look,
+        with,
+        without,
+        other,
+    }
+}
+
 /// Whether alice is in a mount namespace of her own.
 const CONFINED: &str = "test $(su alice -c 'readlink /proc/self/ns/mnt') = $(readlink /proc/self/ns/mnt) && echo no || echo yes";
 
 const CASES: &[Case] = &[
-    case(
+    unlike(
         "rule.users",
         "[[rule]]\nusers = ['alice']\nprofile = 'none'",
+        "[[rule]]\nusers = ['bob']\nprofile = 'none'",
         CONFINED,
         "no",
         "yes",
     ),
-    case(
+    unlike(
         "rule.uids",
         "[[rule]]\nuids = ['1000-1000']\nprofile = 'none'",
+        "[[rule]]\nuids = ['5-6']\nprofile = 'none'",
         CONFINED,
         "no",
         "yes",
     ),
-    case(
+    unlike(
         "rule.services",
         "[[rule]]\nservices = ['su']\nprofile = 'none'",
+        "[[rule]]\nservices = ['login']\nprofile = 'none'",
         CONFINED,
         "no",
         "yes",
     ),
-    case(
+    unlike(
         "rule.ttys",
         "[[rule]]\nttys = ['!*']\nprofile = 'none'",
+        "[[rule]]\nttys = ['tty9']\nprofile = 'none'",
         CONFINED,
         "no",
         "yes",
     ),
-    case(
+    unlike(
         "rule.hosts",
         "[[rule]]\nhosts = ['!*']\nprofile = 'none'",
+        "[[rule]]\nhosts = ['*']\nprofile = 'none'",
         CONFINED,
         "no",
         "yes",
@@ -308,11 +333,23 @@ fn every_key_of_the_language_has_a_case_and_every_case_a_key() {
     assert_eq!(cases, language);
 }
 
+/// The plan that the administrator is told of, but for where it is written; null if there is none.
+fn plan(host: &Host) -> serde_json::Value {
+    let told = host.run("nsctl explain alice --service su --json").text();
+    let told: serde_json::Value = serde_json::from_str(&told).expect("one JSON value");
+    let mut plan = told.get("plan").expect("what is planned").clone();
+    if let Some(plan) = plan.as_object_mut() {
+        plan.remove("matched");
+    }
+    plan
+}
+
 #[test]
 fn with_a_key_a_login_is_another_one_than_without_it() {
     root_or_skip!();
     let mut faults = Vec::new();
     for case in all() {
+        let mut plans = Vec::new();
         for (policy, wanted) in [(case.policy, case.with), (case.other, case.without)] {
             let host = Host::builder()
                 .confined()
@@ -325,7 +362,11 @@ fn with_a_key_a_login_is_another_one_than_without_it() {
             let look = host
                 .cmd(case.look)
                 .limit(std::time::Duration::from_secs(60));
+            let mut planned = vec![plan(&host)];
             let got = look.output().text();
+            // what a policy makes of a host that has changed counts as well
+            planned.push(plan(&host));
+            plans.push(planned);
             if got != wanted {
                 faults.push(format!(
                     "{}: {policy:?} gives {got:?}, not {wanted:?}\n{}",
@@ -333,6 +374,9 @@ fn with_a_key_a_login_is_another_one_than_without_it() {
                     host.log()
                 ));
             }
+        }
+        if plans[0] == plans[1] {
+            faults.push(format!("{}: both plans are {:?}", case.key, plans[0]));
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));

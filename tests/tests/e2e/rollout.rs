@@ -1,7 +1,8 @@
 //! A policy that is being brought in: observed, exempt, unconfined on failure, changed while
 //! logins run, put together from parts.
 
-use std::time::Duration;
+mod change;
+mod observed;
 
 use nsshell_tests::{Builder, Host, root_or_skip};
 
@@ -126,52 +127,6 @@ fn a_member_of_an_exempt_group_is_never_refused_and_nobody_else_is_spared() {
         assert_spared(&host, &attempt(&host, way), "as the user is exempt");
     }
     host.ssh("bob", "true").fails();
-}
-
-#[test]
-fn a_login_gets_the_policy_from_before_or_after_a_change_and_never_a_part_of_it() {
-    root_or_skip!();
-    // Two policies, long enough to be caught half written, that differ at both ends.
-    let text = |name: &str| {
-        let rules = "[[rule]]\nusers = ['nobody-of-this-host']\nprofile = 'none'\n".repeat(500);
-        format!(
-            "[profile.first]\nextends = 'standard'\nhostname = '{name}-first'\n{rules}\
-             [[rule]]\nusers = ['alice']\nprofile = 'first'\n"
-        )
-    };
-    let host = Host::builder()
-        .confined()
-        .policy(&text("one"))
-        .user("alice")
-        .file("/etc/nsshell/one", 0o600, &text("one"))
-        .file("/etc/nsshell/two", 0o600, &text("two"))
-        .start();
-    // Written over in place, which truncates it first, and replaced by renaming, in turn.
-    let change = "while :; do for to in one two; do \
-        cat /etc/nsshell/$to > /etc/nsshell/nsshell.toml; sleep 0.06; \
-        cp /etc/nsshell/$to /etc/nsshell/new && mv /etc/nsshell/new /etc/nsshell/nsshell.toml; \
-        sleep 0.06; done; done";
-    let mut changing = host.cmd(change).spawn();
-    let logins = "seq 200 | xargs -P 4 -I{} su alice -c hostname | sort | uniq -c";
-    let names = host
-        .cmd(logins)
-        .limit(Duration::from_secs(120))
-        .output()
-        .ok();
-    changing.kill();
-    let count = |name: &str| {
-        let line = names.lines().find(|line| line.ends_with(name));
-        line.map_or(0, |line| {
-            line.split_whitespace()
-                .next()
-                .unwrap()
-                .parse::<u32>()
-                .unwrap()
-        })
-    };
-    let (one, two) = (count(" one-first"), count(" two-first"));
-    assert_eq!(one + two, 200, "{names} {}", host.log());
-    assert!(one > 0 && two > 0, "the change was seen: {names}");
 }
 
 #[test]

@@ -6,7 +6,14 @@ use nsshell_tests::{Host, root_or_skip};
 
 use super::stack;
 
-const CONFIGURATIONS: [(&str, &str); 4] = [
+/// Flags and a method that none of those has.
+const FLAGS: &str = "\
+/tmp       /tmp-inst/       tmpdir:noinit root
+/srv/made  /srv-inst/made/  user:create=01777,root,root:noinit root
+/srv/pool  /srv-inst/pool/  level:shared:noinit root
+";
+
+const CONFIGURATIONS: [(&str, &str); 5] = [
     (
         "debian",
         include_str!("../../../../nsctl/tests/import/debian.conf"),
@@ -23,12 +30,13 @@ const CONFIGURATIONS: [(&str, &str); 4] = [
         "by user and in memory",
         include_str!("../../../../nsctl/tests/import/user.conf"),
     ),
+    ("with flags", FLAGS),
 ];
 
 /// For each directory: what is in it, whose it is, whether something is mounted on it. Then
 /// leaves something for the next login.
-const LOOK: &str = "for d in /tmp /var/tmp ~ /srv; do \
-    echo \"$d: $(ls -A $d 2>&1 | tr '\\n' ' ')| $(stat -c '%a %U:%G' $d) | \
+const LOOK: &str = "for d in /tmp /var/tmp ~ /srv /srv/made /srv/pool; do \
+    echo \"$d: $(ls -A $d 2>&1 | tr '\\n' ' ')| $(stat -c '%a %U:%G' $d 2>&1) | \
     $(awk -v d=$d '$5 == d { n++ } END { print n + 0 }' /proc/self/mountinfo)\"; \
     touch $d/of-$(id -un) 2>/dev/null; done; true";
 
@@ -41,6 +49,7 @@ fn host(conf: &str, module: &str) -> Host {
         .user("alice")
         .user("bob")
         .prepare("mkdir -m 000 /tmp-inst /var/tmp/tmp-inst; mkdir /etc/nsshell")
+        .prepare("mkdir /srv-inst; mkdir -m 000 /srv-inst/made /srv-inst/pool; mkdir -m 1777 /srv/pool")
         // The script of pam_namespace gives a new home the mode of login.defs(5), the import
         // that of the home: 755 both, here.
         .prepare("for u in alice bob; do echo outside > /home/$u/outside; chown $u /home/$u/outside; chmod 755 /home/$u; mkdir -m 000 /home/$u/$u.inst; done; chmod 755 /root; mkdir -m 000 /root/root.inst")
@@ -74,14 +83,26 @@ fn configurations_of_the_field_give_the_view_that_pam_namespace_gave() {
             .ok();
         ours.run("nsctl import /etc/security/namespace.conf --pam /opt/pam/su > /etc/nsshell/nsshell.toml")
             .ok();
+        // `create` has no equal: what the policy says to do once instead, in `quotes`, is done.
+        ours.run("grep -o '`install -d[^`]*`' /etc/nsshell/nsshell.toml | tr -d '`' | sh -ex")
+            .ok();
         ours.run("nsctl check").ok();
         let now = views(&ours);
         assert_eq!(before, now, "{name}");
-        // Alice has directories of her own, in which the second login finds what the first left.
+        // Alice has directories of her own, in which the second login finds what the first left,
+        // unless they are made anew.
         assert!(
             before.contains("/tmp: | 1777 root:root | 1\n"),
             "{name}: {before}"
         );
-        assert!(before.contains("/tmp: of-alice "), "{name}: {before}");
+        let kept = match conf == FLAGS {
+            false => ["/tmp: of-alice "].as_slice(),
+            // and one that is shared has no instance where SELinux is off
+            true => &["/srv/made: of-alice | 1777", "/srv/pool: of-alice of-bob "],
+        };
+        for line in kept {
+            assert!(before.contains(line), "{name}: {before}");
+        }
+        assert_eq!(conf == FLAGS, !before.contains("/tmp: of-alice "), "{name}");
     }
 }

@@ -1,25 +1,6 @@
 //! The keys of what a session sees of the file system.
 
-use super::{Case, case};
-
-/// A case that is compared with another policy than the built-in one.
-const fn unlike(
-    key: &'static str,
-    policy: &'static str,
-    other: &'static str,
-    look: &'static str,
-    with: &'static str,
-    without: &'static str,
-) -> Case {
-    Case {
-        key,
-        policy,
-        look,
-        with,
-        without,
-        other,
-    }
-}
+use super::{Case, case, unlike};
 
 /// Whether a file that alice makes in a directory is there at her next login.
 const STAYS: &str =
