@@ -22,6 +22,7 @@ pub mod idmap;
 mod lay;
 mod life;
 mod lint;
+mod lint_disk;
 mod lint_view;
 mod login_defs;
 mod manager;

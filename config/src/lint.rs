@@ -12,7 +12,7 @@ use crate::matching::Candidate;
 use crate::pattern::{Name, Who};
 use crate::profile::{Profile, Ranges};
 use crate::rule::Rule;
-use crate::{Account, BUILT_IN, Login, Namespace, Policy, lint_view, suggest};
+use crate::{Account, BUILT_IN, Login, Namespace, Policy, lint_disk, lint_view, suggest};
 
 /// Among more names than this, none is suggested: each suggestion looks at all of them.
 const MAX_SUGGESTED: usize = 2_000;
@@ -25,6 +25,7 @@ pub fn lint(policy: &Policy, facts: &dyn Facts) -> Vec<Diagnostic> {
     rules(policy, facts, &mut faults);
     exempt(policy, facts, &mut faults);
     profiles(policy, facts, &mut faults);
+    lint_disk::whole(policy, &mut faults);
     collisions(policy, &mut faults);
     faults.shown(&policy.sources)
 }

@@ -37,7 +37,7 @@ pub(crate) struct Private {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Instance {
     pub(crate) template: Template,
-    contents: Contents,
+    pub(crate) contents: Contents,
     pub(crate) skeleton: Option<At<PathBuf>>,
     pub(crate) place: Place,
 }

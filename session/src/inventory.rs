@@ -3,7 +3,7 @@
 //! /etc/subuid as many times.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nsshell_config::subid::{SubidFile, nsswitch_has_subid};
 use nsshell_config::{Account, Error as ConfigError, Facts, Host, IdKind, Range};
@@ -11,6 +11,7 @@ use nsshell_config::{Account, Error as ConfigError, Facts, Host, IdKind, Range};
 use crate::accounts::{self, SystemHost};
 use crate::error::Error;
 use crate::sys::users;
+use crate::view::firm;
 
 /// Everybody, and what a policy may depend on.
 pub struct Inventory {
@@ -145,6 +146,11 @@ impl Facts for Inventory {
 
     fn exists(&self, path: &Path) -> bool {
         path.symlink_metadata().is_ok()
+    }
+
+    fn loose_above(&self, path: &Path) -> Option<(PathBuf, String)> {
+        let found = firm::above(path).ok().flatten();
+        found.map(|loose| (loose.directory, loose.why))
     }
 
     fn is_program(&self, path: &Path) -> bool {
