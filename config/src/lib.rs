@@ -69,7 +69,9 @@ pub use mount::{Attributes, BindIds, Contents, HidePid, Home, Mount, Propagation
 pub use plan::{
     Account, IdMapLine, IdMaps, Login, Matched, Mode, Namespace, OnFailure, Plan, SessionPlan,
 };
-pub use policy::{BUILT_IN, Layer, MAX_FILE_SIZE, MAX_FILES, NONE, Policy, PolicyFile, left_alone};
+pub use policy::{
+    BUILT_IN, Layer, MAX_FILE_SIZE, MAX_FILES, NONE, Policy, PolicyFile, Stores, left_alone,
+};
 pub use private::PRIVATE_KEYS;
 pub use profile::PROFILE_KEYS;
 pub use resolve::resolve;
