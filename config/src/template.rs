@@ -353,27 +353,36 @@ impl Template {
     }
 }
 
-/// Whether two logins with other values could have the same name.
+/// Whether two logins with other values could have the same name: where one value ends has to
+/// show by what stands between two, unless it can be anything.
 fn is_ambiguous(name: &[Part]) -> bool {
     use Variable::{Context, Group, Home, Hostname, Level, Service, Session, Uid, User};
-    let (mut free, mut before, mut apart) = (0, false, true);
+    let (mut free, mut before) = (0, None);
+    let mut between = String::new();
     for part in name {
-        match part {
-            Part::Text(text) => apart |= text.contains(|c: char| !c.is_ascii_digit()),
-            // of one length, and of one value on this host
-            Part::Variable(Session | Hostname | Home) => {}
-            Part::Variable(one) => {
-                // of a number it can be told where it ends, but at another digit
-                match one {
-                    User | Group | Service | Level | Context => free += 1,
-                    Uid | Session | Hostname | Home => {}
-                }
-                if free > 1 || before && !apart {
-                    return true;
-                }
-                (before, apart) = (true, false);
+        let one = match part {
+            Part::Text(text) => {
+                between += text;
+                continue;
             }
+            // of one length, and of one value on this host
+            Part::Variable(Session | Hostname | Home) => continue,
+            Part::Variable(one) => *one,
+        };
+        free += usize::from(matches!(one, User | Group | Service));
+        let of_selinux = |one: Variable| matches!(one, Level | Context);
+        let apart = |before: Variable| match of_selinux(before) || of_selinux(one) {
+            // what no level ends or begins with, as "s0-s0:c0.c1023"
+            true => between.contains(|c: char| !c.is_alphanumeric() && !":.,-".contains(c)),
+            false => {
+                [before, one].contains(&Uid) && between.contains(|c: char| !c.is_ascii_digit())
+            }
+        };
+        if free > 1 || before.is_some_and(|before| !apart(before)) {
+            return true;
         }
+        before = Some(one);
+        between.clear();
     }
     false
 }

@@ -181,6 +181,9 @@ fn an_instance_is_told_apart_by_everything_that_its_template_names() {
         "/i/{user}/{service}",
         "/i/{hostname}-{user}.d",
         "/i/{level}/{user}",
+        // as pam_namespace has them
+        "/i/{level}_{user}",
+        "/i/{user}/inst-{context}_{user}",
         "/i/x/y",
     ] {
         assert!(read(good).is_ok(), "{good}");
@@ -191,6 +194,8 @@ fn an_instance_is_told_apart_by_everything_that_its_template_names() {
         "/i/{user}{uid}",
         "/i/{uid}0{uid}",
         "/i/{level}-{session}-{user}",
+        "/i/{user}-{level}",
+        "/i/{level}{uid}",
     ] {
         let said = read(bad).unwrap_err();
         assert!(said.contains("put a `/` between them"), "{bad}: {said}");
