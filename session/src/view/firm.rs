@@ -102,12 +102,15 @@ fn walk(from: OwnedFd, path: &Path, root: u32) -> Result<Option<Loose>, Errno> {
         if let Some(why) = loose(&directory, true, root)? {
             return found(why);
         }
+        let without_sticky = loose(&directory, false, root)?;
+        if without_sticky.is_none() && rest.peek().is_none() {
+            return Ok(None);
+        }
         let next = match fd::open_beneath(&directory, Path::new(name), flags) {
             Err(Errno::NOENT) => return Ok(None),
             next => next?,
         };
-        let stays = fd::owner(&next)? == root;
-        if let Some(why) = loose(&directory, stays, root)? {
+        if let (Some(why), false) = (without_sticky, fd::owner(&next)? == root) {
             return found(why);
         }
         directory = next;

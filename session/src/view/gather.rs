@@ -103,7 +103,7 @@ fn one(job: &Job<'_>, mount: &Mount) -> Result<Source, Error> {
 fn instance(job: &Job<'_>, mount: &Mount) -> Result<Source, Error> {
     job.need_module("make an instance of a directory")?;
     match Instance::of(mount) {
-        Some(wanted) => instance::gather(&wanted).map(Source::from),
+        Some(wanted) => instance::gather(&wanted, job.user()).map(Source::from),
         None => Ok(Source::None),
     }
 }
