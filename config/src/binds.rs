@@ -43,7 +43,7 @@ const IDS: &[(&str, BindIds)] = &[("session", BindIds::Session), ("owner", BindI
 pub(crate) struct Bind {
     pub(crate) source: Template,
     pub(crate) target: Template,
-    attributes: Attributes,
+    pub(crate) attributes: Attributes,
     recursive: bool,
     propagation: Propagation,
     pub(crate) ids: Option<BindIds>,
@@ -101,6 +101,7 @@ fn bind(node: &Node<'_>, faults: &mut Faults) -> Option<Bind> {
     };
     let (mut source, mut target) = (None, None);
     let (mut source_node, mut has_target) = (None, false);
+    let mut propagation = None;
     let mut rest = bound(Template::default(), Template::default());
     for (key, value) in shape::known(entries, BIND_KEYS, "`binds`", faults) {
         match key {
@@ -117,13 +118,18 @@ fn bind(node: &Node<'_>, faults: &mut Faults) -> Option<Bind> {
                 rest.recursive = shape::truth(value, faults).is_none_or(|set| set.value);
             }
             "propagation" => {
-                let word = shape::word(value, PROPAGATION, faults);
-                rest.propagation = word.map(|set| set.value).unwrap_or_default();
+                propagation = shape::word(value, PROPAGATION, faults).map(|set| set.value);
             }
             "ids" => rest.ids = shape::word(value, IDS, faults).map(|set| set.value),
             _ => rest.optional = shape::truth(value, faults).is_some_and(|set| set.value),
         }
     }
+    // What the host mounts beneath later has neither the options nor the ids.
+    let sealed = rest.attributes.any() || rest.ids.is_some();
+    rest.propagation = propagation.unwrap_or(match sealed {
+        true => Propagation::Private,
+        false => Propagation::default(),
+    });
     match source_node {
         None => {
             faults.error(node.place, "missing key `source` in `binds`");

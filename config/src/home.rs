@@ -143,8 +143,16 @@ pub(crate) fn mounts(
             why: format!("the home of `{}`, {}, {why}", account.name, home.display()),
         });
     }
+    let read_only = profile.read_only.iter();
+    let covered = read_only
+        .map(|one| &one.path)
+        .any(|one| home.starts_with(one));
     mounts.push(Mount::Home {
-        home: profile.home.clone(),
+        home: match &profile.home {
+            // It comes back as it was otherwise.
+            Home::Real if covered => Home::ReadOnly,
+            kind => kind.clone(),
+        },
     });
     Ok(mounts)
 }

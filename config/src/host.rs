@@ -1,7 +1,7 @@
 //! What the host has to say: the only way in for facts that are not in the policy.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{Account, Error, Found};
 
@@ -69,6 +69,10 @@ pub trait Facts: Host {
 
     /// Whether there is anything.
     fn exists(&self, path: &Path) -> bool;
+
+    /// The first directory above a path in which somebody else than root could move or remove
+    /// what leads to it, with what is wrong with it.
+    fn loose_above(&self, path: &Path) -> Option<(PathBuf, String)>;
 
     /// Whether this is a file that can be executed.
     fn is_program(&self, path: &Path) -> bool;

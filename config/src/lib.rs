@@ -22,6 +22,7 @@ pub mod idmap;
 mod lay;
 mod life;
 mod lint;
+mod lint_disk;
 mod lint_names;
 mod lint_places;
 mod lint_view;
@@ -71,7 +72,9 @@ pub use mount::{Attributes, BindIds, Contents, HidePid, Home, Mount, Propagation
 pub use plan::{
     Account, IdMapLine, IdMaps, Login, Matched, Mode, Namespace, OnFailure, Plan, SessionPlan,
 };
-pub use policy::{BUILT_IN, Layer, MAX_FILE_SIZE, MAX_FILES, NONE, Policy, PolicyFile, left_alone};
+pub use policy::{
+    BUILT_IN, Layer, MAX_FILE_SIZE, MAX_FILES, NONE, Policy, PolicyFile, Stores, left_alone,
+};
 pub use private::PRIVATE_KEYS;
 pub use profile::PROFILE_KEYS;
 pub use reach::{Found, Obstacle, obstacle};

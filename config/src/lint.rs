@@ -13,7 +13,8 @@ use crate::pattern::{Name, Who};
 use crate::profile::{Profile, Ranges};
 use crate::rule::Rule;
 use crate::{
-    Account, BUILT_IN, Login, Namespace, Policy, lint_names, lint_places, lint_view, suggest,
+    Account, BUILT_IN, Login, Namespace, Policy, lint_disk, lint_names, lint_places, lint_view,
+    suggest,
 };
 
 /// Among more names than this, none is suggested: each suggestion looks at all of them.
@@ -27,6 +28,7 @@ pub fn lint(policy: &Policy, facts: &dyn Facts) -> Vec<Diagnostic> {
     rules(policy, facts, &mut faults);
     exempt(policy, facts, &mut faults);
     profiles(policy, facts, &mut faults);
+    lint_disk::whole(policy, &mut faults);
     collisions(policy, &mut faults);
     lint_names::unused(policy, &mut faults);
     faults.shown(&policy.sources)

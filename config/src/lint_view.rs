@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::binds::Bind;
 use crate::diagnostic::Faults;
+use crate::entry::Entry;
 use crate::host::Facts;
 use crate::profile::{Keys, Profile};
 use crate::source::{At, Place};
-use crate::view::ProcView;
+use crate::template::Variable;
+use crate::view::{DevView, ProcView};
 use crate::{Home, Namespace};
 
 /// Notes what is missing on this host, and what looks right and is not.
@@ -23,11 +26,7 @@ pub(crate) fn profile(
         found.error(at(place), what).help(help.to_owned());
     };
     let optional = "make it, or say { path = ..., optional = true }";
-    // in another root the places are those of its tree
-    let in_tree = |path: &Path| match (&profile.root, path.strip_prefix("/")) {
-        (Some(root), Ok(rest)) => root.join(rest),
-        _ => path.to_owned(),
-    };
+    let in_tree = |path: &Path| in_tree(profile, path);
     if let Some(root) = &profile.root
         && !facts.is_directory(root)
     {
@@ -98,11 +97,86 @@ pub(crate) fn profile(
             faults.error(at(set(&keys.command)), what).help(help);
         }
     }
+    loose(name, profile, facts, faults, &at);
     costs(name, keys, profile, faults, &at);
 }
 
 fn set<T>(key: &Option<At<T>>) -> Option<Place> {
     key.as_ref().map(|set| set.place)
+}
+
+/// What is to keep a user from something, and could be moved or removed by them with the
+/// directory that it is in: the login is refused.
+fn loose(
+    name: &str,
+    profile: &Profile,
+    facts: &dyn Facts,
+    faults: &mut Faults,
+    at: &impl Fn(Option<Place>) -> Place,
+) {
+    let lists = [
+        ("hidden homes of profile", &profile.hide_homes),
+        ("read-only in profile", &profile.read_only),
+        ("unmounted in profile", &profile.unmounted),
+        ("masked in profile", &profile.masked),
+    ];
+    let listed = lists.iter().flat_map(|(what, list)| {
+        let entry = |one: &'_ Entry| (one.path.clone(), one.place, *what);
+        list.iter().map(entry)
+    });
+    let restricts = |bind: &&Bind| bind.attributes.restrict(bind.source == bind.target);
+    let binds = profile.binds.iter().filter(restricts);
+    let bound = binds.clone().filter_map(|bind| {
+        let target = PathBuf::from(bind.target.fixed()?);
+        Some((target, bind.place, "the target of a bind of profile"))
+    });
+    for (path, place, what) in listed.chain(bound) {
+        // what the session has of its own is root's, whatever the host has there
+        if is_own(profile, &path) {
+            continue;
+        }
+        let looked_at = in_tree(profile, &path);
+        if let Some((directory, why)) = facts.loose_above(&looked_at) {
+            let what = format!(
+                "{}, {what} `{name}`, could be moved or taken off, since {} {why}",
+                path.display(),
+                directory.display()
+            );
+            let help = "name a place in directories that are root's alone, or take it out";
+            faults.error(at(Some(place)), what).help(help);
+        }
+    }
+    if let Some(bind) = binds.clone().find(|bind| bind.target.has(Variable::Home)) {
+        let what = format!(
+            "{}, the target of a bind of profile `{name}`, could be moved or taken off by whoever \
+             has a home of their own",
+            bind.target.text()
+        );
+        let help = "name a place in directories that are root's alone, or the login is refused";
+        faults.warning(at(Some(bind.place)), what).help(help);
+    }
+}
+
+/// Whether a path lies in a directory that the session has instead of the host's.
+fn is_own(profile: &Profile, path: &Path) -> bool {
+    let beneath = |above: &Path| path.starts_with(above) && path != above;
+    let mut private = profile.private.iter().filter_map(|one| one.path.fixed());
+    let dev = profile.dev == DevView::Minimal || profile.root.is_some();
+    private.any(|one| beneath(Path::new(one)))
+        || profile.hide_homes.iter().any(|one| beneath(&one.path))
+        || path.starts_with("/proc")
+        || path.starts_with("/sys")
+        || dev && path.starts_with("/dev")
+        || profile.runtime_dir && beneath(Path::new("/run/user"))
+}
+
+/// Where a path of the session is on the host: in another root the places are those of its
+/// tree.
+fn in_tree(profile: &Profile, path: &Path) -> PathBuf {
+    match (&profile.root, path.strip_prefix("/")) {
+        (Some(root), Ok(rest)) => root.join(rest),
+        _ => path.to_owned(),
+    }
 }
 
 /// What is allowed, and does less or more than it seems to.

@@ -1,6 +1,6 @@
 //! The mounts of a plan: plain data, in the order in which they are made.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,21 @@ pub struct Attributes {
     pub no_dev: bool,
     /// no program can be executed from it
     pub no_exec: bool,
+}
+
+impl Attributes {
+    /// Whether any of them is set.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self.read_only || self.no_suid || self.no_dev || self.no_exec
+    }
+
+    /// Whether a bind with them is there to keep its user from something, so that it must not be
+    /// the user's to undo: nothing is to be written, or less be done at its place than without it.
+    #[must_use]
+    pub fn restrict(self, onto_itself: bool) -> bool {
+        self.read_only || onto_itself && self.any()
+    }
 }
 
 /// What later mounts of the host beneath a bind do (mount_namespaces(7)).
@@ -119,6 +134,23 @@ pub enum Home {
         /// where the copy lies
         upper: Upper,
     },
+}
+
+impl Home {
+    /// Where changes of it lie on disk.
+    #[must_use]
+    pub fn store(&self) -> Option<&Path> {
+        match self {
+            Home::Overlay {
+                upper: Upper::Disk { store },
+            }
+            | Home::Fresh {
+                upper: Upper::Disk { store },
+                ..
+            } => Some(store),
+            _ => None,
+        }
+    }
 }
 
 /// One mount of the host layer. They are made in the order of the plan. Sources are paths of

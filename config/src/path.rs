@@ -13,6 +13,9 @@ pub(crate) const MAX_NAME: usize = 255;
 /// Where the session's own plan lies.
 const STATE: &str = "/run/nsshell";
 
+/// The directory in every store that what is made and removed lies in.
+pub(crate) const SCRATCH: &str = ".nsshell";
+
 /// Directories that every user of the host can write in: what root makes there, somebody may
 /// have made first.
 const ANYBODYS: [&str; 4] = ["/tmp", "/var/tmp", "/dev/shm", "/run/user"];
@@ -182,6 +185,12 @@ fn trusted(text: &str, what: &str) -> Result<PathBuf, String> {
             "`{text}` cannot {what}: name a directory of its own"
         ));
     }
+    if path.components().any(|name| name.as_os_str() == SCRATCH) {
+        return Err(format!(
+            "`{text}` cannot {what}: what is in a directory named {SCRATCH} is nsshell's own and \
+             is removed"
+        ));
+    }
     if let Some(open) = ANYBODYS.iter().find(|open| path.starts_with(open)) {
         return Err(format!(
             "`{text}` cannot {what}: anybody can write in {open}, and this has to be root's alone; \
@@ -273,6 +282,18 @@ mod tests {
         assert!(private(&format!("/a{}", "/a".repeat(511))).is_err());
         assert!(private(&format!("/{}", "a".repeat(255))).is_ok());
         assert!(private(&format!("/{}", "a".repeat(256))).is_err());
+    }
+
+    #[test]
+    fn no_path_on_disk_leads_through_a_directory_that_is_emptied() {
+        for check in [store, instance, skeleton, root] {
+            for bad in ["/srv/.nsshell", "/srv/.nsshell/x", "/.nsshell/a/b"] {
+                assert!(check(bad).is_err(), "{bad}");
+            }
+            for good in ["/srv/nsshell", "/srv/.nsshell.d/x", "/srv/x.nsshell"] {
+                assert_eq!(check(good), Ok(PathBuf::from(good)));
+            }
+        }
     }
 
     #[test]

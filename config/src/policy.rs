@@ -1,6 +1,7 @@
 //! The policy: rules and profiles of several files, laid over the built-in ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use crate::diagnostic::Faults;
 use crate::lay::{MAX_ENTRIES, MAX_PROFILES, MAX_RULES, Said, Text};
@@ -10,7 +11,7 @@ pub use crate::profile::NONE;
 use crate::profile::{Keys, Profile};
 use crate::rule::{Rule, is_person, is_systemd_user};
 use crate::source::{At, Place, Source};
-use crate::{Account, Error, Login, Matched, Namespace, conflict, settle};
+use crate::{Account, Contents, Error, Login, Matched, Namespace, conflict, settle};
 
 /// Largest file of a policy, in bytes. Whoever reads the file should look at its size first.
 pub const MAX_FILE_SIZE: usize = 4 << 20;
@@ -93,7 +94,37 @@ pub(crate) struct Overridden {
     pub(crate) other: Place,
 }
 
+/// Where sessions have directories on disk that are emptied: this one, or those so many levels
+/// beneath it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stores {
+    /// absolute
+    pub path: PathBuf,
+    /// 0: this one
+    pub depth: usize,
+}
+
 impl Policy {
+    /// Where what sessions have left on disk may lie, whichever profile they had.
+    #[must_use]
+    pub fn stores(&self) -> Vec<Stores> {
+        let mut found = BTreeSet::new();
+        for keys in self.settled.values() {
+            let profile = Profile::new(keys);
+            found.extend(profile.home.store().map(|store| Stores {
+                path: store.to_owned(),
+                depth: 0,
+            }));
+            let instances = profile
+                .private
+                .iter()
+                .filter_map(|one| one.instance.as_ref());
+            let emptied = instances.filter(|one| one.contents == Contents::Empty);
+            found.extend(emptied.filter_map(|one| one.template.store()));
+        }
+        found.into_iter().collect()
+    }
+
     /// The policy of a host without a policy file.
     #[must_use]
     pub fn builtin() -> Policy {

@@ -37,7 +37,7 @@ pub(crate) struct Private {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Instance {
     pub(crate) template: Template,
-    contents: Contents,
+    pub(crate) contents: Contents,
     pub(crate) skeleton: Option<At<PathBuf>>,
     pub(crate) place: Place,
 }
@@ -247,7 +247,7 @@ fn mode(node: &Node<'_>, faults: &mut Faults) -> Option<u32> {
 }
 
 fn instance(text: &At<&str>, faults: &mut Faults) -> Option<(Template, Place)> {
-    match Template::path(text.value, About::Instance, path::instance) {
+    match Template::instance(text.value, path::instance) {
         Ok(template) => Some((template, text.place)),
         Err(why) => {
             faults.error(text.place, why);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::host::Host;
-use crate::{Account, Error, Login, path};
+use crate::{Account, Error, Login, Stores, path};
 
 /// The longest name that sethostname(2) takes, in bytes.
 const MAX_HOSTNAME: usize = 64;
@@ -202,6 +202,64 @@ impl Template {
         }
     }
 
+    /// Reads a template of an instance: no two logins of which it tells what differs have one
+    /// directory. The error is what is wrong with it.
+    pub(crate) fn instance(text: &str, check: Check) -> Result<Template, String> {
+        let template = Template::path(text, About::Instance, check)?;
+        let names = template.names();
+        let session = |name: &&Vec<Part>| name.contains(&Part::Variable(Variable::Session));
+        if names.iter().rev().skip(1).any(|name| session(&name)) {
+            return Err(format!(
+                "path `{text}` has `{{session}}` above its last name: one more directory would stay \
+                 at each login"
+            ));
+        }
+        if names.iter().any(|name| is_ambiguous(name)) {
+            return Err(format!(
+                "path `{text}` has two variables in one name that cannot be told apart, so that two \
+                 logins could have one directory: put a `/` between them"
+            ));
+        }
+        Ok(template)
+    }
+
+    /// Where the directories lie that it stands for.
+    pub(crate) fn store(&self) -> Option<Stores> {
+        let names = self.names();
+        let above = names.split_last()?.1;
+        let plain = |name: &&Vec<Part>| !name.iter().any(|p| matches!(p, Part::Variable(_)));
+        let fixed = above.iter().take_while(plain).flatten();
+        let mut path = PathBuf::from("/");
+        path.extend(fixed.filter_map(|part| match part {
+            Part::Text(text) => Some(text),
+            Part::Variable(_) => None,
+        }));
+        let depth = above.iter().skip_while(plain).count();
+        Some(Stores { path, depth })
+    }
+
+    /// The parts of each name of a path.
+    fn names(&self) -> Vec<Vec<Part>> {
+        let mut names: Vec<Vec<Part>> = vec![Vec::new()];
+        for part in &self.0 {
+            let Part::Text(text) = part else {
+                names
+                    .last_mut()
+                    .into_iter()
+                    .for_each(|name| name.push(part.clone()));
+                continue;
+            };
+            let mut pieces = text.split('/').map(|piece| Part::Text(piece.to_owned()));
+            let first = pieces.next();
+            names
+                .last_mut()
+                .into_iter()
+                .for_each(|name| name.extend(first.clone()));
+            names.extend(pieces.map(|piece| vec![piece]));
+        }
+        names
+    }
+
     /// Whether a variable is in it.
     pub(crate) fn has(&self, variable: Variable) -> bool {
         self.0.contains(&Part::Variable(variable))
@@ -293,6 +351,40 @@ impl Template {
         }
         Ok(check(&path))
     }
+}
+
+/// Whether two logins with other values could have the same name: where one value ends has to
+/// show by what stands between two, unless it can be anything.
+fn is_ambiguous(name: &[Part]) -> bool {
+    use Variable::{Context, Group, Home, Hostname, Level, Service, Session, Uid, User};
+    let (mut free, mut before) = (0, None);
+    let mut between = String::new();
+    for part in name {
+        let one = match part {
+            Part::Text(text) => {
+                between += text;
+                continue;
+            }
+            // of one length, and of one value on this host
+            Part::Variable(Session | Hostname | Home) => continue,
+            Part::Variable(one) => *one,
+        };
+        free += usize::from(matches!(one, User | Group | Service));
+        let of_selinux = |one: Variable| matches!(one, Level | Context);
+        let apart = |before: Variable| match of_selinux(before) || of_selinux(one) {
+            // what no level ends or begins with, as "s0-s0:c0.c1023"
+            true => between.contains(|c: char| !c.is_alphanumeric() && !":.,-".contains(c)),
+            false => {
+                [before, one].contains(&Uid) && between.contains(|c: char| !c.is_ascii_digit())
+            }
+        };
+        if free > 1 || before.is_some_and(|before| !apart(before)) {
+            return true;
+        }
+        before = Some(one);
+        between.clear();
+    }
+    false
 }
 
 /// Writes a value so that no two values give one name, and none gives a name that means

@@ -158,7 +158,13 @@ pub(crate) fn mounts(
         target: one.path.clone(),
         optional: one.optional,
     };
-    mounts.extend(sorted(&profile.read_only).map(read_only));
+    let homes = home::mounts(name, profile, values.account)?;
+    let own = homes.iter().any(|one| matches!(one, Mount::Home { .. }));
+    let home = values.account.home.as_path();
+    // The home comes as a mount of its own, which would cover what is read-only in it.
+    let (in_home, elsewhere): (Vec<_>, Vec<_>) = sorted(&profile.read_only)
+        .partition(|one| own && one.path != home && one.path.starts_with(home));
+    mounts.extend(elsewhere.into_iter().map(read_only));
     if profile.has(Namespace::Pid) {
         mounts.push(Mount::Proc {
             hidepid: profile.hidepid,
@@ -173,7 +179,8 @@ pub(crate) fn mounts(
         let tty = values.login.tty.as_deref().and_then(terminal);
         mounts.push(Mount::Dev { tty });
     }
-    mounts.extend(home::mounts(name, profile, values.account)?);
+    mounts.extend(homes);
+    mounts.extend(in_home.into_iter().map(read_only));
     mounts.extend(private::mounts(
         name,
         &profile.private,

@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::expected::{as_expected, layers};
 use common::{account, parse};
@@ -46,6 +46,11 @@ impl Facts for Small {
     }
     fn exists(&self, path: &Path) -> bool {
         ["/", "/tmp", "/bin/bash", "/etc"].contains(&path.to_str().unwrap())
+    }
+    fn loose_above(&self, path: &Path) -> Option<(PathBuf, String)> {
+        let home = Path::new("/home/alice");
+        let why = "belongs to uid 1000".to_owned();
+        (path.starts_with(home) && path != home).then(|| (home.to_owned(), why))
     }
     fn is_program(&self, path: &Path) -> bool {
         path == Path::new("/bin/bash")
@@ -303,6 +308,9 @@ impl Facts for Files {
         let is_link = path.starts_with("/link") || path.starts_with("/jail/link");
         is_link || self.0.iter().any(|one| Path::new(one).starts_with(path))
     }
+    fn loose_above(&self, _: &Path) -> Option<(PathBuf, String)> {
+        None
+    }
     fn is_program(&self, _: &Path) -> bool {
         true
     }
@@ -460,4 +468,110 @@ fn what_two_files_of_one_layer_set_at_the_top_or_extend_is_told() {
         format!("b:4:11: warning: `extends` of profile `standard` {holds}"),
     ];
     assert_eq!(told, want);
+}
+
+#[test]
+fn what_is_to_keep_a_user_from_something_is_not_where_the_user_can_take_it_off() {
+    let said = |keys: &str| -> Vec<String> {
+        let text = format!(
+            "[[rule]]\nusers = ['alice']\nprofile = 'm'\n[profile.m]\nnamespaces = ['mount']\n{keys}\n"
+        );
+        let found = lint(&parse(&text), &Small(vec![account("alice", 1000)]));
+        let told = found.iter().map(ToString::to_string);
+        let loose = |told: &String| told.contains("moved or taken off");
+        told.filter(loose).collect()
+    };
+    let why = "could be moved or taken off, since /home/alice belongs to uid 1000; name a place in \
+               directories that are root's alone, or take it out";
+    let path = "/home/alice/x";
+    let lists = [
+        ("hide_homes", "hidden homes of profile"),
+        ("read_only", "read-only in profile"),
+        ("unmounted", "unmounted in profile"),
+        ("masked", "masked in profile"),
+    ];
+    for (key, what) in lists {
+        let place = key.len() + 5;
+        let want = format!("p.toml:6:{place}: {path}, {what} `m`, {why}");
+        assert_eq!(said(&format!("{key} = ['{path}']")), [want], "{key}");
+        let optional = format!("{key} = [{{ path = '{path}', optional = true }}]");
+        assert_eq!(said(&optional).len(), 1, "{key}");
+    }
+    let bind = |keys: &str| said(&format!("binds = [{{ {keys} }}]"));
+    let want = format!("p.toml:6:10: {path}, the target of a bind of profile `m`, {why}");
+    for keys in [
+        "source = '/etc', target = '/home/alice/x', options = ['ro']",
+        "source = '/home/alice/x', options = ['noexec']",
+    ] {
+        assert_eq!(bind(keys), [want.as_str()], "{keys}");
+    }
+    let home = bind("source = '/etc', target = '{home}/x', options = ['ro']");
+    let want = "p.toml:6:10: warning: {home}/x, the target of a bind of profile `m`, could be moved \
+                or taken off by whoever has a home of their own; name a place in directories that \
+                are root's alone, or the login is refused";
+    assert_eq!(home, [want]);
+    // What is there for the user's own sake, and what is the session's own.
+    for keys in [
+        "private = ['/home/alice/x']",
+        "binds = [{ source = '/etc', target = '/home/alice/x', options = ['nosuid'] }]",
+        "private = ['/home/alice']\nbinds = [{ source = '/etc', target = '/home/alice/x', options = ['ro'] }]",
+    ] {
+        assert_eq!(said(keys), [""; 0], "{keys}");
+    }
+}
+
+#[test]
+fn no_other_bind_brings_anybody_to_what_users_have_made_root_s() {
+    let said = |other: &str, rest: &str| -> Vec<String> {
+        let text = format!(
+            "[[rule]]\nusers = ['alice']\nprofile = 'm'\n[profile.m]\nnamespaces = ['mount']\n\
+             binds = [{{ source = '/etc', target = '/mnt', ids = 'owner' }}]\n\
+             [[rule]]\nprofile = 'o'\n[profile.o]\n{rest}\nbinds = [{other}]\n"
+        );
+        let found = lint(&parse(&text), &Small(vec![account("alice", 1000)]));
+        let told = found.iter().map(ToString::to_string);
+        told.filter(|told| told.contains("set-uid")).collect()
+    };
+    let plain = "namespaces = ['mount']";
+    for source in ["/etc", "/etc/x", "/"] {
+        let other = format!("{{ source = '{source}', target = '/mnt' }}");
+        let want = format!(
+            "p.toml:11:10: the bind of {source} in profile `o` shows what users can make root's by \
+             another bind with `ids`, and set-uid programs work in it; add \"nosuid\" to its options"
+        );
+        assert_eq!(said(&other, plain), [want], "{source}");
+    }
+    for (other, rest) in [
+        ("'/srv'", plain),
+        ("'/etcetera'", plain),
+        ("{ source = '/etc', options = ['nosuid'] }", plain),
+        ("{ source = '/etc', ids = 'owner' }", plain),
+        ("'/etc'", "namespaces = ['mount', 'user']"),
+    ] {
+        assert_eq!(said(other, rest), [""; 0], "{other}");
+    }
+    let root = said("", "namespaces = ['mount']\nroot = '/etc/tree'");
+    assert!(
+        root.len() == 1 && root[0].contains("the root of profile `o`"),
+        "{root:?}"
+    );
+}
+
+#[test]
+fn a_directory_that_one_profile_keeps_is_not_emptied_by_another() {
+    let said = |template: &str, contents: &str| -> Vec<String> {
+        let text = format!(
+            "[[rule]]\nusers = ['alice']\nprofile = 'm'\n[profile.m]\n\
+             private = [{{ path = '/tmp', instance = '/i/{{user}}' }}]\n[[rule]]\nprofile = 'o'\n\
+             [profile.o]\nprivate = [{{ path = '/tmp', instance = '{template}', contents = '{contents}' }}]\n"
+        );
+        let found = lint(&parse(&text), &Small(vec![account("alice", 1000)]));
+        let told = found.iter().map(ToString::to_string);
+        told.filter(|told| told.contains("emptied")).collect()
+    };
+    assert_eq!(said("/i/{user}", "keep"), [""; 0]);
+    assert_eq!(said("/j/{user}", "empty"), [""; 0]);
+    let want = "p.toml:9:40: /i/{user} is kept in one place and emptied in another, which takes it \
+                from both; say the same `contents`, or choose another directory";
+    assert_eq!(said("/i/{user}", "empty"), [want]);
 }

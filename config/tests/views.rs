@@ -504,9 +504,20 @@ fn the_shipped_profiles_are_there_for_whoever_names_them() {
     let lab = shipped("lab");
     let mounts = lab.session.unwrap().mounts;
     let home = Mount::Home {
-        home: Home::Overlay { upper: memory() },
+        home: Home::Overlay {
+            upper: Upper::Memory {
+                size: Some("20%".to_owned()),
+                inodes: None,
+            },
+        },
     };
     assert!(mounts.contains(&home), "{mounts:?}");
+    // No login alone takes all of the memory.
+    for profile in ["lab", "kiosk", "sftp-only"] {
+        let mounts = shipped(profile).session.unwrap().mounts;
+        let unlimited = |one: &&Mount| matches!(one, Mount::Tmpfs { size: None, .. });
+        assert_eq!(mounts.iter().find(unlimited), None, "{profile}");
+    }
     let kiosk = shipped("kiosk");
     assert_eq!(kiosk.command, ["/usr/lib/nsshell/kiosk"]);
     assert!(kiosk.require_nsshell);
@@ -549,4 +560,79 @@ fn an_account_without_a_plain_home_is_refused_by_the_shipped_profiles() {
             assert!(error.to_string().contains("`home` of profile"), "{error}");
         }
     }
+}
+
+#[test]
+fn what_is_read_only_in_a_home_is_made_after_it_and_a_home_in_what_is_read_only_is_so_too() {
+    let keys = "hide_homes = ['/home']\nread_only = ['/home/alice/pub', '/home/bob', '/usr']";
+    let read_only = |path: &str| Mount::ReadOnly {
+        target: path.into(),
+        optional: false,
+    };
+    let homes = Mount::Homes {
+        target: "/home".into(),
+        optional: false,
+    };
+    let home = |home| Mount::Home { home };
+    let pub_last = [
+        read_only("/home/bob"),
+        read_only("/usr"),
+        homes.clone(),
+        home(Home::Real),
+        read_only("/home/alice/pub"),
+    ];
+    assert_eq!(mounts(keys), pub_last);
+    for above in ["/", "/home", "/home/alice"] {
+        let hidden = format!("hide_homes = ['/home']\nread_only = ['{above}']");
+        let want = [read_only(above), homes.clone(), home(Home::ReadOnly)];
+        assert_eq!(mounts(&hidden), want, "{above}");
+        // It is a mount of its own only where it has to be.
+        let plain = format!("read_only = ['{above}']");
+        assert_eq!(mounts(&plain), [read_only(above)], "{above}");
+        let gone = mounts(&format!("home = 'ephemeral'\nread_only = ['{above}']"));
+        assert_eq!(gone[1], home(Home::Overlay { upper: memory() }), "{above}");
+    }
+}
+
+#[test]
+fn a_bind_with_options_or_ids_is_deaf_to_later_mounts_unless_the_policy_says_otherwise() {
+    let propagation = |keys: &str| {
+        let found = mounts(&format!("binds = [{{ source = '/a'{keys} }}]"));
+        match found.as_slice() {
+            [Mount::Bind { propagation, .. }] => *propagation,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(propagation(""), Propagation::Slave);
+    for one in ["ro", "nosuid", "nodev", "noexec"] {
+        let options = format!(", options = ['{one}']");
+        assert_eq!(propagation(&options), Propagation::Private, "{one}");
+        let said = format!("{options}, propagation = 'slave'");
+        assert_eq!(propagation(&said), Propagation::Slave, "{one}");
+        let said = format!(", propagation = 'shared'{options}");
+        assert_eq!(propagation(&said), Propagation::Shared, "{one}");
+    }
+    assert_eq!(propagation(", ids = 'owner'"), Propagation::Private);
+}
+
+#[test]
+fn the_stores_of_a_policy_are_those_that_sessions_leave_something_in() {
+    let text = "[profile.a]\nhome = { kind = 'ephemeral', store = '/var/lib/h' }\n\
+        private = [{ path = '/tmp', instance = '/var/lib/i/{user}', contents = 'empty' },\n\
+        { path = '/var/tmp', instance = '/var/lib/j/{group}/of/{user}-{session}' },\n\
+        { path = '/opt', instance = '/var/lib/kept/{user}' }]\n\
+        [profile.b]\nprivate = [{ path = '/tmp', instance = '/x-{user}/y', contents = 'empty' }]\n";
+    let stores = parse(text).stores();
+    let found: Vec<_> = stores
+        .iter()
+        .map(|one| (one.path.to_str().unwrap(), one.depth))
+        .collect();
+    let want = [
+        ("/", 1),
+        ("/var/lib/h", 0),
+        ("/var/lib/i", 0),
+        ("/var/lib/j", 2),
+    ];
+    assert_eq!(found, want);
+    assert_eq!(parse("").stores(), []);
 }

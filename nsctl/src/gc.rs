@@ -4,17 +4,39 @@ use std::io::Write;
 
 use nsshell_config::printable;
 use nsshell_session::sweep::Swept;
+use nsshell_session::sweep_stores::{self, Emptied};
 
 use crate::error::Error;
 use crate::host;
 
 /// Removes what nobody holds, and says what that was.
 pub(crate) fn run(out: &mut impl Write, told: &mut impl Write) -> Result<(), Error> {
+    // A policy that is not understood is no reason to leave what is known without it.
+    let policy = nsshell_session::policy::load(None).ok();
+    let stores = sweep_stores::stores(policy.as_ref());
     let swept = host::sweep()?;
     for one in &swept {
         writeln!(out, "{}", sentence(one))?;
     }
-    if swept.is_empty() {
+    let mut nothing = swept.is_empty();
+    for store in &stores {
+        let emptied = sweep_stores::sweep(store);
+        nothing &= emptied == Emptied::default();
+        for path in &emptied.gone {
+            let path = path.to_string_lossy();
+            writeln!(out, "removed {}, which no session uses", printable(&path))?;
+        }
+        if let Some(why) = &emptied.left {
+            let store = store.to_string_lossy();
+            writeln!(
+                told,
+                "cannot empty {}: {}",
+                printable(&store),
+                printable(why)
+            )?;
+        }
+    }
+    if nothing {
         writeln!(told, "nothing was left behind")?;
     }
     Ok(())

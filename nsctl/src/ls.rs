@@ -193,6 +193,7 @@ mod tests {
             namespaces,
             kinds: 0x2002_0000,
             user_namespace: Some(8),
+            on_disk: vec!["/srv/k3".into()],
             ..Record::default()
         };
         let evil = Record {

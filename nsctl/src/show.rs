@@ -193,6 +193,7 @@ mod tests {
                 line: 3,
             }),
             environment: vec!["XDG_RUNTIME_DIR=/run/user/1000".to_owned()],
+            on_disk: vec!["/srv/store/k3".into()],
             ..Record::default()
         };
         Found {

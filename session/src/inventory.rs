@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nsshell_config::subid::{SubidFile, nsswitch_has_subid};
 use nsshell_config::{Account, Error as ConfigError, Facts, Found, Host, IdKind, Range};
@@ -14,6 +14,7 @@ use crate::accounts::{self, SystemHost};
 use crate::error::Error;
 use crate::places::Places;
 use crate::sys::users;
+use crate::view::firm;
 
 /// Everybody, and what a policy may depend on.
 pub struct Inventory {
@@ -150,6 +151,11 @@ impl Facts for Inventory {
 
     fn exists(&self, path: &Path) -> bool {
         is_there(path.symlink_metadata(), |_| true)
+    }
+
+    fn loose_above(&self, path: &Path) -> Option<(PathBuf, String)> {
+        let found = firm::above(path).ok().flatten();
+        found.map(|loose| (loose.directory, loose.why))
     }
 
     fn is_program(&self, path: &Path) -> bool {

@@ -62,6 +62,8 @@ pub mod standalone;
 pub mod subordinate;
 #[cfg(feature = "engine")]
 pub mod sweep;
+#[cfg(feature = "engine")]
+pub mod sweep_stores;
 pub mod sys;
 #[cfg(feature = "engine")]
 mod trail;

@@ -107,8 +107,6 @@ fn make(
     wanted: &join::Making,
 ) -> Result<(Reply, Made), Error> {
     let record = record::reserve(name, plan.account.uid)?;
-    // Before init makes anything in them, or a crash would leave it.
-    let claims = ephemeral::claim(session, &record.session)?;
     let cannot = |errno| Error::system("cannot make a socket", errno);
     let (lease, init_lease) = socket::pair().map_err(cannot)?;
     let (to_init, from_helper) = socket::pair().map_err(cannot)?;
@@ -117,6 +115,8 @@ fn make(
         .try_clone()
         .map_err(|_| cannot(Errno::MFILE))?;
     let has_door = join::has_door(plan);
+    // Before init makes anything in them, or a crash would leave it.
+    let claims = ephemeral::claim(session, &record.session, deadline)?;
     let init = init::start(init::Start {
         plan,
         session,
@@ -125,9 +125,17 @@ fn make(
         lease: init_lease,
         holder,
         record: &record,
+        claims: &claims,
         has_door,
         format: asking.format,
-    })?;
+    });
+    let init = match init {
+        Ok(init) => init,
+        Err(error) => {
+            janitor::clean_at_once(&claims);
+            return Err(error);
+        }
+    };
     let made = Making {
         plan,
         session,

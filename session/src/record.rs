@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nsshell_config::{Matched, Namespace, Plan, Scope};
@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::processes::KINDS;
 use crate::sys::ns::Kinds;
 use crate::sys::{Errno, fd};
+use crate::view::ephemeral;
 use crate::{RECORDS, STATE, copies, live};
 
 /// [`RECORDS`] within [`STATE`].
@@ -72,6 +73,9 @@ pub struct Record {
     /// `NAME=value` pairs for the PAM environment of its logins
     #[serde(default)]
     pub environment: Vec<String>,
+    /// its directories on disk that are emptied at its end
+    #[serde(default)]
+    pub on_disk: Vec<PathBuf>,
 }
 
 /// What is known of a session once it is made.
@@ -179,6 +183,9 @@ impl Reserved {
             },
             planned: made.planned.clone(),
             environment: made.environment.clone(),
+            on_disk: (plan.session.as_ref())
+                .map(|session| ephemeral::directories(session, &self.session))
+                .unwrap_or_default(),
         };
         let text = serde_json::to_vec(&record)
             .map_err(|_| Error::Protocol("a record that cannot be written down"))?;

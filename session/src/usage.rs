@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nsshell_config::{Home, Mount, Plan, SessionPlan, Upper};
@@ -45,12 +45,16 @@ pub fn of(record: &Record) -> Option<Usage> {
         on_disk: ephemeral::directories(session, &record.session),
         ..Usage::default()
     };
+    let mounts = std::fs::read(format!("/proc/{}/mountinfo", record.pid)).ok()?;
     let mut counted = Vec::new();
     for target in in_memory(&plan, session) {
         let Ok(place) = open(&root, &target, OFlags::PATH) else {
             continue;
         };
-        usage.add(&place, &mut counted);
+        // statfs(2) asks whoever serves a FUSE file system, which may not answer.
+        if is_in_memory(&place, &mounts) {
+            usage.add(&place, &mut counted);
+        }
     }
     Some(usage)
 }
@@ -69,7 +73,12 @@ fn plan(root: impl AsFd) -> Option<Plan> {
 /// that no file system is asked (openat2(2), RESOLVE_CACHED).
 fn open(root: impl AsFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS | ResolveFlags::CACHED;
-    let flags = flags | OFlags::CLOEXEC;
+    // A number that was given anew may lead to anything, a FIFO that nobody writes to as well.
+    let wait_not = match flags.contains(OFlags::PATH) {
+        true => OFlags::empty(),
+        false => OFlags::NONBLOCK | OFlags::NOCTTY,
+    };
+    let flags = flags | OFlags::CLOEXEC | wait_not;
     rustix::fs::openat2(root, path, flags, Mode::empty(), resolve)
 }
 
@@ -94,17 +103,38 @@ fn in_memory(plan: &Plan, session: &SessionPlan) -> Vec<PathBuf> {
     session.mounts.iter().filter_map(target).collect()
 }
 
+/// Whether the mount that an open place is on is of a file system in memory, by the session's
+/// mountinfo (proc(5)). An overlay tells what its upper layer, which is in memory here, would
+/// tell.
+fn is_in_memory(place: &OwnedFd, mounts: &[u8]) -> bool {
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", place.as_raw_fd()));
+    let id = info.ok().and_then(|info| {
+        let line = info.lines().find_map(|line| line.strip_prefix("mnt_id:"));
+        line.map(|id| id.trim().to_owned())
+    });
+    let Some(id) = id else {
+        return false;
+    };
+    matches!(kind(&id, mounts), Some(b"tmpfs" | b"overlay"))
+}
+
+/// The type of the file system of the mount `id`.
+fn kind<'m>(id: &str, mounts: &'m [u8]) -> Option<&'m [u8]> {
+    let mut lines = mounts.split(|byte| *byte == b'\n');
+    let line = lines.find_map(|line| line.strip_prefix(id.as_bytes())?.strip_prefix(b" "))?;
+    let mut words = line.split(|byte| *byte == b' ');
+    // A mount point has no blank in it here: they are written as \040.
+    words.by_ref().find(|word| *word == b"-")?;
+    words.next()
+}
+
 impl Usage {
     /// Counts the file system that a place is on, if it is one in memory, and once.
     fn add(&mut self, place: &OwnedFd, counted: &mut Vec<u64>) {
-        // statfs(2). An overlay tells what its upper layer, which is in memory here, would tell.
-        const TMPFS: u64 = 0x0102_1994;
-        const OVERLAY: u64 = 0x794c_7630;
         let (Ok(stat), Ok(file)) = (rustix::fs::fstatfs(place), rustix::fs::fstat(place)) else {
             return;
         };
-        let kind = stat.f_type.cast_unsigned();
-        if !matches!(kind, TMPFS | OVERLAY) || counted.contains(&file.st_dev) {
+        if counted.contains(&file.st_dev) {
             return;
         }
         counted.push(file.st_dev);
@@ -115,5 +145,21 @@ impl Usage {
             (Some(limit), 1..) => Some(limit.saturating_add(stat.f_blocks.saturating_mul(size))),
             _ => None,
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kind;
+
+    #[test]
+    fn the_type_of_a_file_system_is_that_of_its_mount() {
+        let mounts = b"21 1 0:5 / / rw - ext4 /dev/x rw\n\
+            2 21 0:6 / /a\\040b rw,nosuid shared:1 master:2 - tmpfs tmpfs rw\n\
+            210 2 0:7 /- /c rw - fuse.sshfs - rw\n";
+        assert_eq!(kind("21", mounts), Some(&b"ext4"[..]));
+        assert_eq!(kind("2", mounts), Some(&b"tmpfs"[..]));
+        assert_eq!(kind("210", mounts), Some(&b"fuse.sshfs"[..]));
+        assert_eq!(kind("1", mounts), None);
     }
 }

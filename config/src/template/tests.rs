@@ -169,3 +169,39 @@ fn a_home_directory_is_a_path_that_has_to_be_plain() {
         assert!(fill(home).is_err(), "{home:?}");
     }
 }
+
+#[test]
+fn an_instance_is_told_apart_by_everything_that_its_template_names() {
+    let read = |text: &str| Template::instance(text, path::instance);
+    for good in [
+        "/i/{user}",
+        "/i/{user}-{session}",
+        "/i/{user}-{uid}",
+        "/i/{uid}-{group}",
+        "/i/{user}/{service}",
+        "/i/{hostname}-{user}.d",
+        "/i/{level}/{user}",
+        // as pam_namespace has them
+        "/i/{level}_{user}",
+        "/i/{user}/inst-{context}_{user}",
+        "/i/x/y",
+    ] {
+        assert!(read(good).is_ok(), "{good}");
+    }
+    for bad in [
+        "/i/{user}-{service}",
+        "/i/{user}{group}/x",
+        "/i/{user}{uid}",
+        "/i/{uid}0{uid}",
+        "/i/{level}-{session}-{user}",
+        "/i/{user}-{level}",
+        "/i/{level}{uid}",
+    ] {
+        let said = read(bad).unwrap_err();
+        assert!(said.contains("put a `/` between them"), "{bad}: {said}");
+    }
+    for bad in ["/i/{session}/x", "/i/x-{session}/{user}"] {
+        let said = read(bad).unwrap_err();
+        assert!(said.contains("above its last name"), "{bad}: {said}");
+    }
+}

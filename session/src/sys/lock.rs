@@ -21,13 +21,32 @@ const LOOK: libc::c_long = 50_000_000;
 /// # Errors
 /// ENOLCK; EBADF.
 pub fn exclusive(file: impl AsFd, deadline: Instant) -> Result<bool> {
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    use FlockOperation::{LockExclusive, NonBlockingLockExclusive};
+    wait(file, NonBlockingLockExclusive, LockExclusive, deadline)
+}
+
+/// As [`exclusive`], for a lock that others may have at the same time.
+///
+/// # Errors
+/// ENOLCK; EBADF.
+pub fn shared(file: impl AsFd, deadline: Instant) -> Result<bool> {
+    use FlockOperation::{LockShared, NonBlockingLockShared};
+    wait(file, NonBlockingLockShared, LockShared, deadline)
+}
+
+fn wait(
+    file: impl AsFd,
+    now: FlockOperation,
+    blocking: FlockOperation,
+    deadline: Instant,
+) -> Result<bool> {
+    match rustix::fs::flock(&file, now) {
         Err(Errno::WOULDBLOCK) => {}
         taken => return taken.map(|()| true),
     }
     let _ticks = Ticks::start()?;
     loop {
-        match rustix::fs::flock(&file, FlockOperation::LockExclusive) {
+        match rustix::fs::flock(&file, blocking) {
             Err(Errno::INTR) if Instant::now() < deadline => {}
             Err(Errno::INTR) => return Ok(false),
             taken => return taken.map(|()| true),
@@ -123,6 +142,10 @@ impl Drop for Ticks {
     }
 }
 
+/// Held by tests that wait: the handler of SIGALRM is that of all threads.
+#[cfg(test)]
+pub(crate) static WAITING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -131,6 +154,7 @@ mod tests {
 
     #[test]
     fn a_lock_that_somebody_holds_is_waited_for_until_the_deadline_and_no_longer() {
+        let _alone = WAITING.lock();
         let path = std::env::temp_dir().join(format!("nsshell-lock-{}", std::process::id()));
         let (one, two) = (
             std::fs::File::create(&path).unwrap(),
@@ -166,5 +190,20 @@ mod tests {
         drop(appends);
         std::fs::remove_file(&path).unwrap();
         assert!(!is_being_written(&reader).unwrap());
+    }
+
+    #[test]
+    fn a_shared_lock_is_had_by_several_and_waits_for_the_one_who_is_alone() {
+        let _alone = WAITING.lock();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let open = || std::fs::File::open(file.path()).unwrap();
+        let (one, two, three) = (open(), open(), open());
+        assert!(shared(&one, Instant::now()).unwrap());
+        assert!(shared(&two, Instant::now()).unwrap());
+        drop(two);
+        assert!(exclusive(&one, Instant::now()).unwrap());
+        let deadline = Instant::now() + Duration::from_millis(100);
+        assert!(!shared(&three, deadline).unwrap());
+        assert!(Instant::now() >= deadline);
     }
 }

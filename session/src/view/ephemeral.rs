@@ -18,7 +18,7 @@ use nsshell_config::{Contents, Home, Mount, SessionPlan, Upper};
 use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 
 use crate::error::Error;
-use crate::sys::{Errno, fd};
+use crate::sys::{Errno, fd, lock};
 
 use super::removal::{self, Left};
 use super::trusted;
@@ -43,10 +43,20 @@ pub struct Claim {
 /// Claims every directory of the plan that is not kept; before it is made or opened.
 ///
 /// # Errors
-/// A store cannot be made, or somebody other than root could change it.
-pub fn claim(session: &SessionPlan, name: &str) -> Result<Vec<Claim>, Error> {
-    let paths = directories(session, name);
-    paths.iter().map(|path| one(path)).collect()
+/// A store cannot be made, or somebody other than root could change it; or somebody is removing
+/// what was there, until the deadline.
+pub fn claim(session: &SessionPlan, name: &str, deadline: Instant) -> Result<Vec<Claim>, Error> {
+    let mut claims = Vec::new();
+    for path in directories(session, name) {
+        match one(&path, deadline) {
+            Ok(claim) => claims.push(claim),
+            Err(error) => {
+                super::janitor::clean_at_once(&claims);
+                return Err(error);
+            }
+        }
+    }
+    Ok(claims)
 }
 
 /// The directory of a session in the store of ephemeral homes.
@@ -82,14 +92,19 @@ pub fn directories(session: &SessionPlan, name: &str) -> Vec<PathBuf> {
     paths
 }
 
-fn one(path: &Path) -> Result<Claim, Error> {
+fn one(path: &Path, deadline: Instant) -> Result<Claim, Error> {
     let (store, name) = trusted::open_or_make_parent(path)?;
     plain_name(path, name)?;
     let scratch = scratch(path, &store)?;
-    locked(path, store, scratch)
+    locked(path, store, scratch, deadline)
 }
 
-fn locked(path: &Path, store: OwnedFd, scratch: OwnedFd) -> Result<Claim, Error> {
+fn locked(
+    path: &Path,
+    store: OwnedFd,
+    scratch: OwnedFd,
+    deadline: Instant,
+) -> Result<Claim, Error> {
     let cannot = |errno| {
         let doing = format!("cannot lock {} for the session", path.display());
         Error::system(doing, errno)
@@ -99,8 +114,10 @@ fn locked(path: &Path, store: OwnedFd, scratch: OwnedFd) -> Result<Claim, Error>
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let lock = rustix::fs::openat(&scratch, &name, flags, Mode::from_raw_mode(0o600))
             .map_err(cannot)?;
-        // Whoever has it for themselves has it for a moment only.
-        rustix::fs::flock(&lock, FlockOperation::LockShared).map_err(cannot)?;
+        // Whoever has it for themselves has it for a moment only, unless the disk fails.
+        if !lock::shared(&lock, deadline).map_err(cannot)? {
+            return Err(cannot(Errno::TIMEDOUT));
+        }
         // Somebody else has removed it before we had the lock.
         if rustix::fs::fstat(&lock).map_err(cannot)?.st_nlink > 0 {
             return Ok(Claim {
@@ -183,6 +200,11 @@ impl Claim {
         [&self.store, &self.scratch, &self.lock]
     }
 
+    /// What whoever uses the directory has to keep, so that nobody takes it away meanwhile.
+    pub(crate) fn lock(&self) -> &OwnedFd {
+        &self.lock
+    }
+
     /// Gives the directory up, and empties it if nobody else has it. To be called again if it
     /// fails.
     ///
@@ -203,23 +225,52 @@ impl Claim {
     /// # Errors
     /// What is left.
     pub(crate) fn sweep(&self, deadline: Instant) -> Result<(), Left> {
-        let listed = |errno| Left {
-            name: c".nsshell".to_owned(),
-            errno,
-        };
-        let mut first = None;
-        for name in entries(&self.scratch, FileType::RegularFile).map_err(listed)? {
-            let path = Path::new(OsStr::from_bytes(name.to_bytes()));
-            let Ok(lock) = fd::open_beneath(&self.scratch, path, OFlags::RDONLY) else {
-                continue;
-            };
-            if let Err(errno) = take_away(&self.store, &self.scratch, &name, &lock) {
-                first = first.or(Some(Left { name, errno }));
-            }
-        }
-        let swept = sweep_waste(&self.scratch, deadline);
-        first.map_or(swept, Err)
+        sweep(&self.store, &self.scratch, deadline).1
     }
+}
+
+/// Removes what nobody uses in the store at `path`, if it is one: what that was, and what is
+/// left of it.
+///
+/// # Errors
+/// Somebody other than root could change the store.
+pub(crate) fn sweep_store(
+    path: &Path,
+    deadline: Instant,
+) -> Result<(Vec<CString>, Result<(), Left>), Error> {
+    let store = trusted::open(path)?;
+    match fd::open_beneath(&store, Path::new(SCRATCH), OFlags::DIRECTORY) {
+        Ok(scratch) => Ok(sweep(&store, &scratch, deadline)),
+        Err(_) => Ok((Vec::new(), Ok(()))),
+    }
+}
+
+fn sweep(
+    store: impl AsFd,
+    scratch: impl AsFd,
+    deadline: Instant,
+) -> (Vec<CString>, Result<(), Left>) {
+    let (mut gone, mut first) = (Vec::new(), None);
+    let names = match entries(&scratch, FileType::RegularFile) {
+        Ok(names) => names,
+        Err(errno) => {
+            let name = c".nsshell".to_owned();
+            return (gone, Err(Left { name, errno }));
+        }
+    };
+    for name in names {
+        let path = Path::new(OsStr::from_bytes(name.to_bytes()));
+        let Ok(lock) = fd::open_beneath(&scratch, path, OFlags::RDONLY) else {
+            continue;
+        };
+        match take_away(&store, &scratch, &name, &lock) {
+            Ok(true) => gone.push(name),
+            Ok(false) => {}
+            Err(errno) => first = first.or(Some(Left { name, errno })),
+        }
+    }
+    let swept = sweep_waste(&scratch, deadline);
+    (gone, first.map_or(swept, Err))
 }
 
 /// The names in [`SCRATCH`] of what is of this kind.
@@ -265,19 +316,19 @@ pub(crate) fn sweep_waste(scratch: impl AsFd, deadline: Instant) -> Result<(), L
 }
 
 /// If nobody else has the lock: moves the directory out of everybody's way, and takes its file
-/// off.
+/// off. Whether it did.
 fn take_away(
     store: impl AsFd,
     scratch: impl AsFd,
     name: &CString,
     lock: impl AsFd,
-) -> Result<(), Errno> {
+) -> Result<bool, Errno> {
     if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-        return Ok(());
+        return Ok(false);
     }
     // Another one has been here before, and what has the name now is another session's.
     if rustix::fs::fstat(&lock)?.st_nlink == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let waste = waste_name()?;
     let flags = RenameFlags::NOREPLACE;
@@ -285,7 +336,10 @@ fn take_away(
         Ok(()) | Err(Errno::NOENT) => {}
         Err(errno) => return Err(errno),
     }
-    rustix::fs::unlinkat(&scratch, name, AtFlags::empty())
+    rustix::fs::unlinkat(&scratch, name, AtFlags::empty())?;
+    // Who waits for it sees that it is gone, and makes another one, before what was taken away
+    // is removed.
+    rustix::fs::flock(&lock, FlockOperation::Unlock).map(|()| true)
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ pub(super) fn shared(job: &Job<'_>) -> Result<Vec<Option<Source>>, Error> {
     mounts.iter().enumerate().map(take).collect()
 }
 
-/// Everything else, in the order of the plan; `shared` is what was taken before.
+/// Everything else but the home, in the order of the plan; `shared` is what was taken before.
 pub(super) fn all(job: &Job<'_>, shared: Vec<Option<Source>>) -> Result<Vec<Source>, Error> {
     let mut shared = shared.into_iter();
     let one = |mount| match shared.next().flatten() {
@@ -90,7 +90,6 @@ fn one(job: &Job<'_>, mount: &Mount) -> Result<Source, Error> {
             job.need_module("make another /dev")?;
             dev::gather(tty.as_deref()).map(Source::Dev)
         }
-        Mount::Home { home } => self::home(job, home),
         Mount::Instance { .. } => instance(job, mount),
         // Under another root there is none before it is made, and it is made if the host has one.
         Mount::RuntimeDir if job.session.root.is_some() && !mount::exists("/run/user") => {
@@ -104,12 +103,13 @@ fn one(job: &Job<'_>, mount: &Mount) -> Result<Source, Error> {
 fn instance(job: &Job<'_>, mount: &Mount) -> Result<Source, Error> {
     job.need_module("make an instance of a directory")?;
     match Instance::of(mount) {
-        Some(wanted) => instance::gather(&wanted).map(Source::from),
+        Some(wanted) => instance::gather(&wanted, job.user()).map(Source::from),
         None => Ok(Source::None),
     }
 }
 
-fn home(job: &Job<'_>, home: &Home) -> Result<Source, Error> {
+/// The home, as it is when the host's mounts are off that are to be.
+pub(super) fn home(job: &Job<'_>, home: &Home) -> Result<Source, Error> {
     match home {
         Home::Real => real_home(job, false),
         Home::ReadOnly => real_home(job, true),
@@ -175,9 +175,9 @@ pub(super) fn make_read_only(mount: impl AsFd, depth: Depth) -> Result<(), Errno
 }
 
 /// What shows in spite of other mounts. Reached with the user's rights alone, and only if it is
-/// of a kind that gives nothing but a conversation: anybody may have made something of this
-/// name in a directory that all can write, and then it counts as missing; to refuse the login
-/// would be theirs to do.
+/// of a kind that gives nothing but a conversation, with root or with the user: anybody may have
+/// made something of this name in a directory that all can write, and then it counts as missing;
+/// to refuse the login would be theirs to do.
 fn expose(job: &Job<'_>, path: &Path) -> Result<Source, Error> {
     let cannot = |errno| Error::system(format!("cannot expose {}", path.display()), errno);
     let open = || fd::open_beneath(rustix::fs::CWD, path, OFlags::PATH);
@@ -191,7 +191,7 @@ fn expose(job: &Job<'_>, path: &Path) -> Result<Source, Error> {
     let stat = rustix::fs::fstat(&found).map_err(cannot)?;
     let theirs = stat.st_uid == 0 || stat.st_uid == job.plan.account.uid || job.alone;
     let depth = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Socket => Depth::Single,
+        FileType::Socket if theirs => Depth::Single,
         FileType::Directory if theirs => Depth::Recursive,
         _ => return Ok(Source::Missing),
     };

@@ -71,28 +71,27 @@ pub(super) fn apply(
             advice,
         }
     })?;
-    refuse_within_reach(ids, source)
+    refuse_within_reach(source)
 }
 
 /// Through such a mount the user makes files that are somebody else's on disk, root's for
 /// instance, and can make them set-uid: that is nothing to the session, whose mount knows no
 /// set-uid, but whoever reaches them by their real path becomes that somebody. So nobody may
-/// reach them. Nor may the user choose what lies at the path.
+/// reach them. The source's own mode says nothing of that, since through the mount it may be
+/// the user's to change. Nor may the user choose what lies at the path.
 ///
 /// # Errors
 /// A directory above the source is not root's alone, or none of them keeps others out.
-fn refuse_within_reach(ids: BindIds, source: &Path) -> Result<(), Error> {
+fn refuse_within_reach(source: &Path) -> Result<(), Error> {
     let parent = source.parent().unwrap_or(source);
     drop(trusted::open(parent)?);
-    for path in source.ancestors() {
+    for path in source.ancestors().skip(1) {
         let cannot = |errno| Error::system(format!("cannot look at {}", path.display()), errno);
         let place = place::open(path, None, OFlags::empty()).map_err(cannot)?;
         let stat = rustix::fs::fstat(&place).map_err(cannot)?;
-        let others = if stat.st_gid == 0 { 0o001 } else { 0o011 };
-        let closed = stat.st_mode & others == 0;
-        // With the owner's ids nothing is made but the owner's, who gains nothing by it.
-        let own = ids == BindIds::Owner && path == source;
-        if closed && (stat.st_uid == 0 || own) {
+        // The group's bit, too, whosever group it is: with an ACL it is the most that any entry
+        // of it allows (acl(5)).
+        if stat.st_mode & 0o011 == 0 {
             return Ok(());
         }
     }

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::sys::tree::{self, Depth};
 use crate::sys::{Errno, fd};
 
-use super::{copy, ephemeral, trusted};
+use super::{copy, ephemeral, place, trusted};
 
 /// An instance as the plan has it: [`nsshell_config::Mount::Instance`].
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,7 @@ impl<'a> Instance<'a> {
 
 /// The instance as a detached mount, without set-user-id and devices; it is made if it is not
 /// there, complete from the first moment, by one of several logins at once. None if the target
-/// is missing and may be.
+/// is missing and may be; `user`: who may look at it where root may not.
 ///
 /// To be called before anything is mounted: the owner and the mode of the target are the
 /// host's. Something whose contents are not kept has to be claimed before
@@ -64,9 +64,9 @@ impl<'a> Instance<'a> {
 /// # Errors
 /// Somebody other than root could change the directories above; what is there is no directory,
 /// a symbolic link, or not the owner's; no space.
-pub fn gather(wanted: &Instance<'_>) -> Result<Option<OwnedFd>, Error> {
+pub fn gather(wanted: &Instance<'_>, user: Option<(u32, u32)>) -> Result<Option<OwnedFd>, Error> {
     let path = wanted.instance;
-    let target = match fd::open_place(wanted.target) {
+    let target = match place::open(wanted.target, user, OFlags::DIRECTORY) {
         Err(Errno::NOENT) if wanted.optional => return Ok(None),
         place => place.and_then(rustix::fs::fstat),
     };

@@ -16,6 +16,7 @@
 mod copy;
 mod dev;
 pub mod ephemeral;
+pub(crate) mod firm;
 mod fresh;
 mod gather;
 mod home;
@@ -140,7 +141,7 @@ pub fn build_own(job: &Job<'_>) -> Result<(), Error> {
 
 /// The mounts of the plan, in its order.
 fn carry_out<'a>(job: &'a Job<'a>, shared: Vec<Option<Source>>) -> Result<View<'a>, Error> {
-    let sources = gather::all(job, shared)?;
+    let mut sources = gather::all(job, shared)?;
     let tree = root::gather(job)?;
     let mut view = View {
         job,
@@ -154,6 +155,12 @@ fn carry_out<'a>(job: &'a Job<'a>, shared: Vec<Option<Source>>) -> Result<View<'
         .count();
     for mount in &mounts[..first] {
         view.make(mount, &Source::None)?;
+    }
+    // Or it would bring back what was just taken off.
+    for (mount, source) in mounts.iter().zip(&mut sources) {
+        if let Mount::Home { home } = mount {
+            *source = gather::home(job, home)?;
+        }
     }
     // What is still there of the host's /sys, which another root has not.
     let sys = system::gather_sys(mounts)?;
@@ -192,6 +199,13 @@ struct View<'a> {
 
 impl View<'_> {
     fn make(&mut self, mount: &Mount, source: &Source) -> Result<(), Error> {
+        let target = firm::target(mount, &self.job.plan.account.home);
+        if let (Some(target), false) = (target, matches!(source, Source::Missing)) {
+            // A user alone has nobody but themselves to keep from anything.
+            if !self.job.alone {
+                firm::check(target)?;
+            }
+        }
         match (mount, source) {
             (_, Source::Missing) => Ok(()),
             (Mount::Unmount { target, optional }, _) => self.unmount(target, *optional),

@@ -36,6 +36,10 @@ const TRUSTED: [&str; 18] = [
     "/etc/group",
 ];
 
+/// The administrator's own, on root's path and ld.so(8)'s. A host may let a group write there,
+/// so they are looked at only if the plan puts something else there.
+const LOCAL: [&str; 3] = ["/usr/local/bin", "/usr/local/sbin", "/usr/local/lib"];
+
 /// Debian's directories of libraries, by the machine's name.
 const MULTIARCH: [&str; 2] = ["/lib", "/usr/lib"];
 
@@ -47,13 +51,28 @@ const FUSE: i64 = 0x6573_5546;
 /// # Errors
 /// Somebody else can write one of them.
 pub(super) fn host_layer(plan: &Plan, session: &SessionPlan) -> Result<(), Error> {
-    let touches = |mount| touches(mount, &plan.account.home);
+    let touches = |mount: &Mount| match mount {
+        Mount::Home { .. } => is_trusted(&plan.account.home),
+        Mount::Expose { path } => is_trusted(path),
+        other => target(other).is_some_and(is_trusted),
+    };
     let touched = session.root.is_some() || session.mounts.iter().any(touches);
     if !touched {
         return Ok(());
     }
     for path in TRUSTED {
         walk(Path::new(path))?;
+    }
+    for mount in &session.mounts {
+        // The user's own are theirs wherever they are, and no program of root's looks there.
+        let Some(target) = target(mount) else {
+            continue;
+        };
+        if is_trusted(target) {
+            walk(target)?;
+            let changed = LOCAL.iter().filter(|path| meet(target, Path::new(path)));
+            changed.copied().map(Path::new).try_for_each(walk)?;
+        }
     }
     for path in MULTIARCH {
         let name = format!("{}-linux-gnu", std::env::consts::ARCH);
@@ -62,22 +81,26 @@ pub(super) fn host_layer(plan: &Plan, session: &SessionPlan) -> Result<(), Error
     Ok(())
 }
 
-fn touches(mount: &Mount, home: &Path) -> bool {
-    let target = match mount {
+/// Where a mount of the plan goes that shows other files than the host's.
+fn target(mount: &Mount) -> Option<&Path> {
+    match mount {
         Mount::Tmpfs { target, .. }
         | Mount::Instance { target, .. }
         | Mount::Bind { target, .. }
-        | Mount::Unmount { target, .. }
-        | Mount::Expose { path: target } => target,
-        Mount::Home { .. } => home,
-        _ => return false,
-    };
-    let meets = |path: &str| target.starts_with(path) || Path::new(path).starts_with(target);
-    TRUSTED
-        .iter()
-        .skip(1)
-        .chain(&["/etc"])
-        .any(|path| meets(path))
+        | Mount::Unmount { target, .. } => Some(target),
+        _ => None,
+    }
+}
+
+/// Whether what root trusts is there, in it or above it.
+fn is_trusted(target: &Path) -> bool {
+    let etc = ["/etc"];
+    let all = TRUSTED.iter().skip(1).chain(&LOCAL).chain(&etc);
+    all.into_iter().any(|path| meet(target, Path::new(path)))
+}
+
+fn meet(one: &Path, other: &Path) -> bool {
+    one.starts_with(other) || other.starts_with(one)
 }
 
 /// Looks at each component of a path, and of where symbolic links lead. What is missing is no

@@ -5,6 +5,7 @@ mod ephemeral;
 mod ids;
 mod instance;
 mod kept;
+mod left;
 
 use nsshell_tests::{Builder, Host, wait_for};
 

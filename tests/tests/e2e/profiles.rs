@@ -42,6 +42,68 @@ fn lab_gives_a_home_that_is_gone_at_the_end_with_all_that_ran() {
 }
 
 #[test]
+fn lab_lets_nothing_stay_in_any_directory_that_a_user_can_write() {
+    root_or_skip!();
+    // Everywhere but in what the kernel shows: a file is left, and looked for afterwards.
+    let leave = "find / \\( -path /proc -o -path /sys -o -path /dev/pts -o -path /dev/mqueue \\) -prune -o -type d -writable -print 2>/dev/null | \
+        while read -r dir; do echo x > \"$dir/left-behind\" 2>/dev/null && echo \"$dir\"; done | sort | tr '\\n' ' '";
+    let left = |host: &Host| {
+        let find = "find / -path /proc -prune -o -name left-behind -print | sort | tr '\\n' ' '";
+        host.run(find).ok()
+    };
+    let start = |profile: &str| {
+        builder(profile)
+            .prepare(
+                "mkdir -p /run/lock /var/crash /var/tmp; chmod 1777 /run/lock /var/crash /var/tmp",
+            )
+            .start()
+    };
+    let host = start("lab");
+    let written = host.ssh("alice", leave).ok();
+    for dir in [
+        "/dev/shm",
+        "/home/alice",
+        "/run/lock",
+        "/tmp",
+        "/var/crash",
+        "/var/tmp",
+    ] {
+        assert!(written.split(' ').any(|one| one == dir), "{dir}: {written}");
+    }
+    assert_eq!(left(&host), "", "{written}");
+    let control = start("standard");
+    control.ssh("alice", leave).ok();
+    let left = left(&control);
+    for dir in ["/home/alice", "/run/lock", "/var/crash"] {
+        assert!(left.contains(dir), "{dir}: {left}");
+    }
+}
+
+#[test]
+fn lab_and_kiosk_leave_the_machine_memory_whatever_one_login_writes() {
+    root_or_skip!();
+    let sizes = |profile: &str, dirs: &str| {
+        let own = format!("[profile.{profile}]\ncommand = []\n");
+        let rule = format!("[[rule]]\nusers = ['alice']\nprofile = '{profile}'\n");
+        let host = builder(profile).policy(&format!("{rule}{own}")).start();
+        let look = format!(
+            "df --output=size -B1 {dirs} | tail -n +2; awk '/MemTotal/ {{print $2 * 1024}}' /proc/meminfo"
+        );
+        let said = host.ssh("alice", &look).ok();
+        let mut numbers: Vec<f64> = said
+            .lines()
+            .map(|one| one.trim().parse().unwrap())
+            .collect();
+        let memory = numbers.pop().unwrap();
+        numbers.iter().sum::<f64>() / memory
+    };
+    let lab = sizes("lab", "~ /tmp /var/tmp /dev/shm");
+    assert!(lab < 0.75, "{lab}");
+    let standard = sizes("standard", "/tmp /var/tmp /dev/shm");
+    assert!(standard > 1.0, "{standard}");
+}
+
+#[test]
 fn kiosk_runs_its_own_program_whatever_is_asked_for() {
     root_or_skip!();
     let host = builder("kiosk").start();
@@ -93,6 +155,44 @@ fn kiosk_lets_its_program_change_and_reach_nothing() {
     for what in ["secret", "data", "bob", "connects"] {
         assert!(seen.contains(what), "without: {what}: {seen}");
     }
+}
+
+/// Root's service of this name, which answers whoever connects.
+const SERVE: &str = r#"mkdir -p /run/dbus /run/cups; setsid python3 -c '
+import os, socket
+def serve(path):
+    if os.fork(): return
+    s = socket.socket(socket.AF_UNIX); s.bind(path); os.chmod(path, 0o777); s.listen()
+    open(path + ".up", "w").close()
+    while True: s.accept()[0].send(b"answers")
+serve("/run/dbus/system_bus_socket"); serve("/run/docker.sock"); serve("/run/cups/cups.sock")
+' </dev/null >/dev/null 2>&1; until test -e /run/cups/cups.sock.up -a -e /run/docker.sock.up -a -e /run/dbus/system_bus_socket.up; do sleep 0.05; done"#;
+
+#[test]
+fn kiosk_keeps_its_program_from_talking_to_the_services_of_the_host() {
+    root_or_skip!();
+    let talk = r#"python3 -c '
+import socket
+for path in ("/run/dbus/system_bus_socket", "/run/docker.sock", "/run/cups/cups.sock"):
+    s = socket.socket(socket.AF_UNIX)
+    try:
+        s.connect(path); print(path, s.recv(9).decode())
+    except OSError: pass
+' "#;
+    let answers = |profile: &str| {
+        let own = format!(
+            "[profile.{profile}]\ncommand = ['/bin/sh', '-c', '''{}''']\n",
+            talk
+        );
+        let rule = format!("[[rule]]\nusers = ['alice']\nprofile = '{profile}'\n");
+        let host = builder(profile)
+            .policy(&format!("{rule}{own}"))
+            .prepare(SERVE)
+            .start();
+        host.ssh("alice", "").ok().lines().count()
+    };
+    assert_eq!(answers("kiosk"), 0);
+    assert_eq!(answers("standard"), 3);
 }
 
 #[test]

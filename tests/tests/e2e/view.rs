@@ -5,6 +5,8 @@ mod command;
 mod escape;
 mod escape_root;
 mod feature;
+mod firm;
+mod order;
 mod root;
 mod sftp;
 mod sockets;

@@ -31,7 +31,7 @@ impl Store {
     /// What a session does that has the directory.
     fn claim(&self) -> Claim {
         let copy = |fd: &OwnedFd| fd.try_clone().unwrap();
-        let claim = locked(&self.path(), copy(&self.open), copy(&self.scratch)).unwrap();
+        let claim = locked(&self.path(), copy(&self.open), copy(&self.scratch), soon()).unwrap();
         fs::create_dir_all(self.path()).unwrap();
         fs::write(self.path().join("file"), "").unwrap();
         claim
@@ -90,6 +90,7 @@ fn what_the_killed_have_left_is_swept_and_what_is_live_or_being_made_is_not() {
         &store.directory.path().join("two"),
         store.open.try_clone().unwrap(),
         store.scratch.try_clone().unwrap(),
+        soon(),
     )
     .unwrap();
     fs::create_dir(store.directory.path().join("two")).unwrap();
@@ -110,4 +111,32 @@ fn our_own_directory_is_no_instance() {
     let said = plain_name(Path::new("/x/.nsshell"), OsStr::new(SCRATCH)).expect_err("it was taken");
     assert!(said.to_string().contains("nsshell's own"), "{said}");
     assert!(plain_name(Path::new("/x/.nsshel"), OsStr::new(".nsshel")).is_ok());
+}
+
+#[test]
+fn who_waits_for_a_lock_has_it_before_what_was_there_is_removed_and_not_for_ever() {
+    let _alone = lock::WAITING.lock();
+    let store = Store::new();
+    let copy = |fd: &OwnedFd| fd.try_clone().unwrap();
+    let claim = |deadline| {
+        locked(
+            &store.path(),
+            copy(&store.open),
+            copy(&store.scratch),
+            deadline,
+        )
+    };
+    let old = store.claim();
+    // Somebody who has it alone, and does not come to an end.
+    rustix::fs::flock(&old.lock, FlockOperation::LockExclusive).unwrap();
+    let begun = Instant::now();
+    let said = claim(begun + Duration::from_millis(200)).expect_err("it was taken");
+    assert!(said.to_string().contains("cannot lock"), "{said}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    // Somebody who has taken it away, and is not done with removing it: the claim lives on.
+    assert!(take_away(&store.open, &store.scratch, &old.name, &old.lock).unwrap());
+    let new = claim(Instant::now()).unwrap();
+    new.give_up(soon()).unwrap();
+    old.give_up(soon()).unwrap();
+    assert!(store.is_empty());
 }

@@ -102,9 +102,28 @@ fn as_bob(host: &Host) -> Output {
 fn becomes(host: &Host) -> String {
     let _ = host.ssh(
         "alice",
-        "cp /usr/bin/id /srv/project/own && chmod 4755 /srv/project/own",
+        "cp /usr/bin/id /srv/project/own && chmod 4755 /srv/project/own; chmod 755 /srv/project",
     );
     as_bob(host).text()
+}
+
+#[test]
+fn g4_a_file_with_other_ids_is_within_nobody_s_reach_either() {
+    root_or_skip!();
+    let disk = Disk::new();
+    let policy = "[profile.standard]\nid_map = 'root'\nbinds = [{ source = '/srv/disk/program', \
+                  target = '/srv/program', ids = 'session' }]";
+    let host = disk.host(policy);
+    host.run("touch /srv/program; cp /usr/bin/id /srv/disk/program; chmod 755 /srv/disk")
+        .ok();
+    // As root inside of the session, she would be the one who can make it set-uid.
+    let take = "chmod 4755 /srv/program";
+    let _ = host.ssh("alice", take);
+    assert_eq!(host.run("stat -c %a /srv/disk/program").ok(), "755");
+    host.wait_for_log("others can reach /srv/disk/program on the host");
+    host.run("chmod 700 /srv/disk").ok();
+    host.ssh("alice", take).ok();
+    assert_eq!(host.run("stat -c '%u %a' /srv/disk/program").ok(), "0 4755");
 }
 
 #[test]
@@ -130,6 +149,13 @@ fn g4_what_is_somebody_else_s_on_disk_is_within_nobody_s_reach() {
         host.run("rm /srv/disk/project/own").ok();
         assert_eq!(becomes(&host), "", "{ids} {owner}");
         host.wait_for_log("others can reach /srv/disk/project on the host");
+        // A source that is closed itself is closed until the user opens it.
+        host.run("chmod 700 /srv/disk/project").ok();
+        assert_eq!(becomes(&host), "", "{ids} {owner}");
+        // With another group as with an ACL, which the group's bits are the limit of.
+        host.run("chmod 710 /srv/disk").ok();
+        assert_eq!(becomes(&host), "", "{ids} {owner}");
+        host.run("test ! -e /srv/disk/project/own").ok();
         // Nor does the user choose what is shown.
         host.run("chmod 700 /srv/disk; chown alice /srv/disk").ok();
         host.ssh("alice", "true").fails();

@@ -55,11 +55,16 @@ pub const PATHS: &[Path] = &[
         "bind's source",
         "binds = [{ source = '{home}/a/b', target = '/mnt' }]",
     ),
-    path("read_only", "read_only = ['/home/alice/a/b']"),
-    path("masked", "masked = ['/home/alice/a/b']"),
     Path {
-        // Only a mount point can be taken off.
-        needs_no_directory: true,
+        always_refused: true,
+        ..path("read_only", "read_only = ['/home/alice/a/b']")
+    },
+    Path {
+        always_refused: true,
+        ..path("masked", "masked = ['/home/alice/a/b']")
+    },
+    Path {
+        always_refused: true,
         ..path("unmounted", "unmounted = ['/home/alice/a/b']")
     },
     Path {
@@ -69,7 +74,10 @@ pub const PATHS: &[Path] = &[
             "private = ['/mnt']\nbinds = [{ source = '{home}', target = '/mnt/h', options = ['ro'] }]\nexpose = ['{home}/a/b']",
         )
     },
-    path("hide_homes", "hide_homes = ['/home/alice/a/b']"),
+    Path {
+        always_refused: true,
+        ..path("hide_homes", "hide_homes = ['/home/alice/a/b']")
+    },
     Path {
         always_refused: true,
         peer: Some("/mnt /home/alice/a/b/ user root"),

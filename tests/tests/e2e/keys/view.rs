@@ -227,9 +227,9 @@ pub(super) const CASES: &[Case] = &[
     ),
     unlike(
         "bind.ids",
-        "[profile.standard]\nbinds = [{ source = '/srv', ids = 'owner' }]",
-        BOUND,
-        "mount -t tmpfs -o mode=700 t /srv; su alice -c 'touch /srv/x 2>/dev/null && echo written || echo refused'",
+        "[profile.standard]\nbinds = [{ source = '/srv/closed/x', target = '/mnt', ids = 'owner' }]",
+        "[profile.standard]\nbinds = [{ source = '/srv/closed/x', target = '/mnt' }]",
+        "mount -t tmpfs -o mode=700 t /srv; mkdir -m 700 -p /srv/closed/x; su alice -c 'touch /mnt/x 2>/dev/null && echo written || echo refused'",
         "written",
         "refused",
     ),

@@ -10,12 +10,12 @@ fn read_only_holds_for_the_mounts_beneath_as_well() {
     let all = "/srv/open /srv/open/sub /srv/target";
     differs("read_only = ['/srv/open']", line, "/srv/target", all);
     // A single file, and one that is missing and may be.
-    let policy = "read_only = ['/home/alice/.config', { path = '/nowhere', optional = true }]";
+    let policy = "read_only = ['/srv/config', { path = '/nowhere', optional = true }]";
     let make = |host: nsshell_tests::Builder| {
-        host.prepare("install -o alice /dev/null /home/alice/.config")
+        host.prepare("install -o alice /dev/null /srv/config")
             .start()
     };
-    let write = "{ echo new > ~/.config; } 2>/dev/null || echo refused; cat ~/.config";
+    let write = "{ echo new > /srv/config; } 2>/dev/null || echo refused; cat /srv/config";
     assert_eq!(seen(&make(builder(policy)), write), "refused");
     assert_eq!(seen(&make(builder("")), write), "new");
     let refused = builder("read_only = ['/nowhere']").start();

@@ -22,6 +22,8 @@ fn no_link_of_the_user_s_is_followed_on_the_way_to_a_source_or_a_target() {
     }
 }
 
+const SOCKET: &str = "python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"/tmp/sock\")'; chmod 777 /tmp/sock";
+
 #[test]
 fn what_somebody_has_put_where_a_socket_is_exposed_is_not_shown() {
     root_or_skip!();
@@ -32,6 +34,7 @@ fn what_somebody_has_put_where_a_socket_is_exposed_is_not_shown() {
         "echo text > /tmp/sock",
         "ln /srv/secret /tmp/sock",
         "mkdir /tmp/sock; chown bob /tmp/sock",
+        &format!("{SOCKET}; chown bob /tmp/sock"),
     ];
     for line in put {
         let host = builder("expose = ['/tmp/sock']").prepare(line).start();
@@ -41,6 +44,12 @@ fn what_somebody_has_put_where_a_socket_is_exposed_is_not_shown() {
         .prepare("mkdir /tmp/sock; chown alice /tmp/sock")
         .start();
     assert_eq!(seen(&host, "ls -A /tmp"), "sock");
+    for owner in ["alice", "root"] {
+        let host = builder("expose = ['/tmp/sock']")
+            .prepare(&format!("{SOCKET}; chown {owner} /tmp/sock"))
+            .start();
+        assert_eq!(seen(&host, "ls -A /tmp"), "sock", "{owner}");
+    }
 }
 
 #[test]
@@ -77,10 +86,15 @@ fn nothing_that_root_trusts_is_what_others_can_write() {
         "binds = [{ source = '/home/alice', target = '/usr/lib' }]",
         "binds = [{ source = '/srv/theirs', target = '/etc/passwd' }]",
         "private = ['/etc']",
+        "private = ['/etc/pam.d']",
+        "private = ['/usr/local/bin']",
+        "binds = [{ source = '/home/alice', target = '/etc/security' }]",
+        "binds = [{ source = '/srv/theirs', target = '/usr/bin/id' }]",
+        "binds = [{ source = '/srv/local', target = '/usr/local' }]",
     ];
     for policy in refused {
         let host = builder(policy)
-            .prepare("install -o alice /etc/passwd /srv/theirs")
+            .prepare("install -o alice /etc/passwd /srv/theirs; mkdir -p /etc/security /srv/local/lib; chown alice /srv/local/lib")
             .start();
         host.ssh("alice", "true").fails();
         host.wait_for_log("root's programs would trust it");
