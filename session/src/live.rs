@@ -76,12 +76,18 @@ pub(crate) fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
     fd::open_beneath(rustix::fs::CWD, path, OFlags::DIRECTORY)
 }
 
+/// What is listed in a directory of ours: what has a dot before its name is not yet.
 pub(crate) fn names(directory: &OwnedFd) -> Result<Vec<PathBuf>, Errno> {
+    let mut names = all_names(directory)?;
+    names.retain(|name| !name.as_os_str().as_encoded_bytes().starts_with(b"."));
+    Ok(names)
+}
+
+pub(crate) fn all_names(directory: &OwnedFd) -> Result<Vec<PathBuf>, Errno> {
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(directory)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name != "." && name != ".." {
             names.push(name.into());
         }
     }

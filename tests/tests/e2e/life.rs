@@ -2,6 +2,7 @@
 
 mod audit;
 mod crash;
+mod door;
 mod forgery;
 mod limits;
 
