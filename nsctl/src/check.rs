@@ -10,7 +10,7 @@ use nsshell_config::{
 
 use crate::cli::CheckArguments;
 use crate::error::Error;
-use crate::{host, stacks};
+use crate::{host, logind, stacks};
 
 /// Tells what is wrong with the policy, or that nothing is.
 pub(crate) fn run(
@@ -30,6 +30,7 @@ pub(crate) fn run(
     let mut found = lint(&policy, &everybody);
     found.extend(host::range_faults(&everybody)?);
     found.extend(stacks::faults(&policy, &everybody));
+    found.extend(logind::faults(&policy));
     let login = Login {
         service: arguments.service.clone(),
         ..Login::default()

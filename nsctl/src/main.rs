@@ -18,6 +18,7 @@ mod host;
 mod import;
 mod import_files;
 mod life;
+mod logind;
 mod logs;
 mod ls;
 mod mounts;
