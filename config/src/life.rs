@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Namespace;
 use crate::diagnostic::Faults;
 use crate::profile::{Keys, Profile};
 use crate::shape;
 use crate::source::{At, Place};
 use crate::tree::{Node, Value};
+use crate::{HidePid, Namespace};
 
 /// Which logins share a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,6 +236,18 @@ pub(crate) fn contradictions(name: &str, own: &Keys, settled: &Keys, faults: &mu
         noted.help(
             "add \"pid\" to `namespaces`: without it nobody knows which terminals are a session's",
         );
+    }
+    // Init sees the processes of others in the session's own /proc, and has no right to trace.
+    if life.idle.is_some() && pid && profile.hidepid == HidePid::Ptraceable {
+        let place = own.idle.as_ref().map(|set| set.place).or(at(&own.hidepid));
+        if let Some(place) = place {
+            let what = format!(
+                "`idle` says nothing in profile `{name}`, where hidepid = \"ptraceable\" hides \
+                 terminals from the session's init"
+            );
+            let noted = faults.error(place, what);
+            noted.help("set hidepid = \"invisible\", which hides the same processes from users");
+        }
     }
     if let (Some(keep_for), OnLogout::Kill) = (&own.keep_for, life.on_logout) {
         let what = format!("`keep_for` says nothing in profile `{name}`, which keeps no session");

@@ -19,7 +19,7 @@ use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
 
 use crate::error::Error;
 use crate::sys::{Errno, fd, lock, unix};
-use crate::{STATE, USERS};
+use crate::{STATE, USERS, record};
 
 /// How often the directory of a user may vanish between two calls of ours before it is odd.
 const TRIES: usize = 50;
@@ -141,17 +141,7 @@ impl Turn {
     /// # Errors
     /// The directory cannot be read.
     pub(crate) fn sessions(&self) -> Result<Vec<String>, Error> {
-        let mut names = Vec::new();
-        for entry in Dir::read_from(&self.directory).map_err(cannot(self.uid))? {
-            let entry = entry.map_err(cannot(self.uid))?;
-            match entry.file_name().to_str() {
-                Ok("." | "..") | Err(_) => {}
-                Ok(name) if name.starts_with('.') => self.sweep(name),
-                Ok(name) => names.push(name.to_owned()),
-            }
-        }
-        names.sort_unstable();
-        Ok(names)
+        sessions(&self.directory, self.uid).map_err(cannot(self.uid))
     }
 
     /// Takes away the door of a session if it is dead.
@@ -162,6 +152,37 @@ impl Turn {
     /// Takes away the directory if there is no door in it.
     pub(crate) fn tidy(self) {
         remove_directory(self.uid);
+    }
+}
+
+/// The names in the directory of a user; what has not become a door, and never will, is removed.
+fn sessions(directory: &OwnedFd, uid: u32) -> Result<Vec<String>, Errno> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        match entry.file_name().to_str() {
+            Ok("." | "..") | Err(_) => {}
+            Ok(name) if name.starts_with('.') => {
+                let _ = sweep_dead(directory, &path(uid, name));
+            }
+            Ok(name) => names.push(name.to_owned()),
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Removes what dead sessions of a user have left, without the lock: for a login that needs
+/// none. What cannot be removed is left to the next one.
+pub(crate) fn sweep_user(uid: u32) {
+    let own = Path::new(USERS).join(uid.to_string());
+    let Ok(directory) = fd::open_beneath(CWD, &own, OFlags::DIRECTORY) else {
+        return;
+    };
+    let names = sessions(&directory, uid).unwrap_or_default();
+    record::sweep(&names, uid);
+    for session in &names {
+        let _ = sweep_dead(&directory, &path(uid, session));
     }
 }
 

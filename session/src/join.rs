@@ -201,10 +201,14 @@ pub(crate) fn seek(
 ) -> Result<Sought, Error> {
     let life = &session.life;
     let alone = life.scope == Scope::Session && life.max_sessions.is_none();
+    let uid = plan.account.uid;
+    if alone && has_door(plan) {
+        // Nobody else would: no login of this profile looks for another's session.
+        door::sweep_user(uid);
+    }
     if alone || !has_door(plan) {
         return Ok(Sought::Make(Making::default()));
     }
-    let uid = plan.account.uid;
     let turn = door::lock(uid, deadline, session.timeout)?;
     let planned = fingerprint(plan, name);
     let (mut replaced, mut passed_by, mut others) = (None, None, 0);

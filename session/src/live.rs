@@ -39,6 +39,9 @@ pub enum State {
     Alive(OwnedFd),
     /// as far as its own user can see, who may not look at its init
     Listed,
+    /// somebody holds its record, of which nothing but the name can be read: it is another
+    /// version's
+    Unreadable,
     /// no; why
     Dead(String),
 }
@@ -101,10 +104,21 @@ fn records(directory: &OwnedFd) -> Result<Vec<Found>, Errno> {
             continue;
         };
         let held = is_held(&file);
-        let Some(record) = read(file) else { continue };
-        let state = match held {
-            true => verify(&record),
-            false => State::Dead("its init was killed".to_owned()),
+        let (record, state) = match (read(file), held) {
+            (Some(record), true) => {
+                let state = verify(&record);
+                (record, state)
+            }
+            (Some(record), false) => (record, State::Dead("its init was killed".to_owned())),
+            (None, true) => {
+                let session = name.to_string_lossy().into_owned();
+                let record = Record {
+                    session,
+                    ..Record::default()
+                };
+                (record, State::Unreadable)
+            }
+            (None, false) => continue,
         };
         found.push(Found { record, state });
     }

@@ -168,3 +168,22 @@ fn gc_removes_what_is_left_of_doors_where_there_is_no_session_at_all() {
         assert_eq!(traces(&host), "", "{call}");
     }
 }
+
+#[test]
+fn what_a_dead_session_of_their_own_has_left_the_user_s_next_login_removes_in_each_scope() {
+    root_or_skip!();
+    for scope in ["user", "session"] {
+        let host = with(&format!("scope = '{scope}'"));
+        let mut su = host.pty("exec su - alice");
+        su.prompt();
+        // Stopped first: on its way out, su would clean up.
+        host.run("pkill -STOP -x su; pkill -KILL -x nsshell-init; pkill -KILL -x su")
+            .ok();
+        wait_for("the end of init", || {
+            !host.run("pgrep -x nsshell-init").success()
+        });
+        assert_eq!(traces(&host).lines().count(), 5, "{}", traces(&host));
+        host.run(LOGIN).ok();
+        wait_for_no_traces(&host);
+    }
+}
