@@ -5,7 +5,8 @@
 //! could read what is typed on it long after the visit. Where a standard descriptor is a
 //! terminal, the visit gets another one, or a pipe, and we hand the bytes on.
 //!
-//! Nothing of the visit keeps the session alive: it ends with the session.
+//! A visit is no login and ends with the session; what it runs is a process of the session, which
+//! counts where that is kept.
 
 mod cgroup;
 mod relay;

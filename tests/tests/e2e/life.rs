@@ -5,6 +5,7 @@ mod crash;
 mod door;
 mod forgery;
 mod limits;
+mod turns;
 
 use nsshell_tests::{Builder, Host, Session, root_or_skip, wait_for};
 
