@@ -429,7 +429,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_login_asks_comes_back_as_it_was_sent() {
+    fn what_a_login_asks_and_hears_comes_back_as_it_was_sent() {
         for (replace, most) in [(false, None), (true, Some(3))] {
             let asked = Asked {
                 replace,
@@ -442,6 +442,15 @@ mod tests {
                 assert_eq!(Asked::decode(&message[..length]), None, "cut at {length}");
             }
         }
+        for answer in [
+            Answer::Joined,
+            Answer::Ending,
+            Answer::Full,
+            Answer::Version,
+        ] {
+            assert_eq!(Answer::decode(answer.encode()), Some(answer));
+        }
+        assert_eq!(Answer::decode(b""), None);
         assert_eq!(Asked::decode(b"J9\0\0\0\0\0"), None);
         assert_eq!(Asked::decode(b"X1\0\0\0\0\0"), None);
     }
