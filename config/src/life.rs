@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Namespace;
 use crate::diagnostic::Faults;
 use crate::profile::{Keys, Profile};
 use crate::shape;
 use crate::source::{At, Place};
 use crate::tree::{Node, Value};
+use crate::{HidePid, Namespace};
 
 /// Which logins share a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -234,6 +234,18 @@ pub(crate) fn contradictions(name: &str, own: &Keys, settled: &Keys, faults: &mu
         let help = "add \"pid\" to `namespaces`: without it nobody knows which terminals are a \
                     session's";
         pointless(idle.place, kinds, what, help);
+    }
+    // Init sees the processes of others in the session's own /proc, and has no right to trace.
+    if let (Some(idle), true) = (&own.idle, pid)
+        && profile.hidepid == HidePid::Ptraceable
+    {
+        let what = format!(
+            "`idle` has no effect in profile `{name}`, where hidepid = \"ptraceable\" hides \
+             terminals from the session's init"
+        );
+        let hidepid = at(&settled.hidepid).map(|place| (place, "`hidepid` is set here"));
+        let help = "set hidepid = \"invisible\", which hides the same processes from users";
+        pointless(idle.place, hidepid, what, help);
     }
     let on_logout = settled.on_logout.as_ref();
     if let Some(keep_for) = &own.keep_for

@@ -11,7 +11,9 @@ pub use crate::profile::NONE;
 use crate::profile::{Keys, Profile};
 use crate::rule::{Rule, is_person, is_systemd_user};
 use crate::source::{At, Place, Source};
-use crate::{Account, Contents, Error, Login, Matched, Namespace, conflict, settle};
+use crate::{
+    Account, Contents, Error, Login, Matched, Mode, Namespace, OnLogout, Scope, conflict, settle,
+};
 
 /// Largest file of a policy, in bytes. Whoever reads the file should look at its size first.
 pub const MAX_FILE_SIZE: usize = 4 << 20;
@@ -372,6 +374,23 @@ impl Policy {
     #[must_use]
     pub fn mentions_groups(&self) -> bool {
         !self.exempt.is_empty() || self.rules.iter().any(Rule::mentions_groups)
+    }
+
+    /// A profile that a rule chooses and whose sessions may outlive the login that they were made
+    /// for, because others share them or they are kept; none if there is none.
+    #[must_use]
+    pub fn outlives_a_login(&self) -> Option<&str> {
+        let outlives = |name: &&str| {
+            self.settled.get(*name).is_some_and(|keys| {
+                let profile = Profile::new(keys);
+                let life = &profile.life;
+                !profile.namespaces.is_empty()
+                    && profile.mode == Mode::Enforce
+                    && (life.scope == Scope::User || life.on_logout == OnLogout::Keep)
+            })
+        };
+        let mut chosen = self.rules.iter().map(|rule| &*rule.profile);
+        chosen.find(outlives)
     }
 
     /// How many rules there are, the built-in ones included.

@@ -10,7 +10,7 @@ use nsshell_config::{
 
 use crate::cli::CheckArguments;
 use crate::error::Error;
-use crate::{draft, host, stacks};
+use crate::{draft, host, logind, stacks};
 
 /// How many users are named of whom it cannot be said: with homes that an automounter has, that
 /// is everybody.
@@ -67,6 +67,7 @@ impl Checked {
         self.found.extend(lint(&policy, &everybody));
         self.found.extend(host::range_faults(&everybody)?);
         self.found.extend(stacks::faults(&policy, &everybody));
+        self.found.extend(logind::faults(&policy));
         if arguments.users {
             let login = Login {
                 service: arguments.service.clone(),

@@ -34,6 +34,8 @@ pub(crate) enum Error {
     Ambiguous(String, Vec<String>),
     /// the session does not live: its name and why
     DeadSession(String, String),
+    /// the name of a session that lives, and whose record is of another version
+    UnreadableSession(String),
     /// a user, by name, who has no session
     NothingToEnd(String),
     /// the log has no line about a session: its name, where was looked, and what could not be read
@@ -130,6 +132,12 @@ impl fmt::Display for Error {
             Error::DeadSession(name, why) => write!(
                 f,
                 "session {} is dead: {why}; `nsctl gc` removes what it has left",
+                printable(name)
+            ),
+            Error::UnreadableSession(name) => write!(
+                f,
+                "session {} lives, but its record is not of this version of nsshell; it ends with \
+                 its last login",
                 printable(name)
             ),
             Error::NothingToEnd(user) => write!(

@@ -45,7 +45,7 @@ pub(crate) fn run(
         return Ok(());
     }
     loop {
-        let (rows, dead) = look()?;
+        let (rows, [unreadable, dead]) = look()?;
         match (arguments.json, arguments.watch) {
             (true, false) => serde_json::to_writer_pretty(&mut *out, &rows),
             (true, true) => serde_json::to_writer(&mut *out, &rows),
@@ -65,17 +65,21 @@ pub(crate) fn run(
         }
         out.flush()?;
         if !arguments.watch {
+            tell_unreadable(unreadable, told)?;
             return tell(dead, told);
         }
         std::thread::sleep(AGAIN);
     }
 }
 
-/// The live sessions, and how many dead ones have left something.
-fn look() -> Result<(Vec<Row>, usize), Error> {
+/// The live sessions, and how many there are of another version, and how many dead ones have
+/// left something.
+fn look() -> Result<(Vec<Row>, [usize; 2]), Error> {
     let all = host::sessions()?;
     let processes = host::processes();
     let count = all.len();
+    let unreadable = |found: &&host::Found| matches!(found.state, host::State::Unreadable);
+    let unreadable = all.iter().filter(unreadable).count();
     let deadline = host::until_told();
     let live = all
         .into_iter()
@@ -92,8 +96,17 @@ fn look() -> Result<(Vec<Row>, usize), Error> {
         }
     };
     let rows: Vec<_> = live.map(row).collect();
-    let dead = count - rows.len();
-    Ok((rows, dead))
+    let dead = count - rows.len() - unreadable;
+    Ok((rows, [unreadable, dead]))
+}
+
+fn tell_unreadable(unreadable: usize, told: &mut impl Write) -> Result<(), Error> {
+    match unreadable {
+        0 => {}
+        1 => writeln!(told, "1 session is of another version of nsshell")?,
+        many => writeln!(told, "{many} sessions are of another version of nsshell")?,
+    }
+    Ok(())
 }
 
 fn tell(dead: usize, told: &mut impl Write) -> Result<(), Error> {

@@ -19,6 +19,7 @@ mod host;
 mod import;
 mod import_files;
 mod life;
+mod logind;
 mod logs;
 mod ls;
 mod mounts;

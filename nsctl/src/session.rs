@@ -5,10 +5,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::error::Error;
 use crate::host::{self, Found, State};
 
-/// Why a session does not live; none if it does, as far as the caller can see.
+/// Why nothing can be done with a session: it does not live, as far as the caller can see, or is
+/// another version's.
 pub(crate) fn why_dead(found: &Found) -> Option<&str> {
     match &found.state {
         State::Dead(why) => Some(why),
+        State::Unreadable => Some("its record cannot be read"),
         State::Alive(_) | State::Listed => None,
     }
 }
@@ -20,8 +22,18 @@ pub(crate) fn find(name: &str) -> Result<Found, Error> {
         .iter()
         .map(|found| (found.record.session.as_str(), why_dead(found)))
         .collect();
-    let at = chosen(name, &known)?;
+    let at = match chosen(name, &known) {
+        Err(Error::DeadSession(name, _)) if is_unreadable(&all, &name) => {
+            return Err(Error::UnreadableSession(name));
+        }
+        at => at?,
+    };
     Ok(all.swap_remove(at))
+}
+
+fn is_unreadable(all: &[Found], name: &str) -> bool {
+    let mut named = all.iter().filter(|found| found.record.session == name);
+    named.any(|found| matches!(found.state, State::Unreadable))
 }
 
 /// Which one is meant: the one of that name, or the only live one whose name begins so.

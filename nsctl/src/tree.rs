@@ -1,6 +1,7 @@
 //! `nsctl tree`: the namespaces of sessions, how they own each other, and who is in them.
 
 use std::io::Write;
+use std::time::Instant;
 
 use crate::cli::TreeArguments;
 use crate::error::Error;
@@ -23,7 +24,11 @@ pub(crate) fn run(arguments: &TreeArguments, out: &mut impl Write) -> Result<(),
     let mut values = Vec::new();
     for (at, found) in live.iter().enumerate() {
         let processes = all.of(&found.record);
-        let nodes = host::family(found, &processes)?;
+        let nodes = match host::family(found, &processes) {
+            // It has ended since it was listed: no reason not to show the others.
+            Err(_) if arguments.session.is_none() && found.wait(Instant::now()) => continue,
+            nodes => nodes?,
+        };
         if arguments.json {
             values.push(serde_json::json!({
                 "session": found.record.session,

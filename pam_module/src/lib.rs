@@ -243,11 +243,26 @@ fn confine(handle: &mut PamHandle, session: Session, format: Format) -> Result<(
     );
     let line = made.facts.line(format, event, &sentence);
     log(handle, Priority::Info, &line);
-    let slot = ffi::data::<Slot>(handle).map(|slot| slot.0.borrow());
-    match slot.as_deref() {
-        Some(Some(open)) => open.session.enter().map_err(Refusal::fault),
-        _ => Err(Refusal::fault("libpam has lost the session's data")),
-    }
+    let entered = match ffi::data::<Slot>(handle).map(|slot| slot.0.borrow()) {
+        Some(open) => match open.as_ref() {
+            Some(open) => open.session.enter().map_err(Refusal::fault),
+            None => Err(Refusal::fault("libpam has lost the session's data")),
+        },
+        None => Err(Refusal::fault("libpam has lost the session's data")),
+    };
+    entered.map_err(|refusal| {
+        // The trail has it as come, so it has to go as well.
+        let sentence = format!("session {} not entered by {}", made.session, user(handle));
+        let facts = made.facts.clone().with("duration", "0");
+        let line = facts
+            .with("reason", "refused")
+            .line(format, "leave", &sentence);
+        log(handle, Priority::Info, &line);
+        Refusal {
+            facts: Some(made.facts),
+            ..refusal
+        }
+    })
 }
 
 fn put(handle: &mut PamHandle, pair: &str) -> Result<(), Refusal> {

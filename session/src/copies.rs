@@ -51,11 +51,17 @@ fn put_once(state: &OwnedFd, uid: u32, session: &str, text: &[u8]) -> Result<(),
     rustix::fs::linkat(file.as_fd(), "", state, path, AtFlags::EMPTY_PATH)
 }
 
-/// Makes a directory of exactly this mode; false if it is there.
+/// Makes a directory of exactly this mode; false if it is there and somebody else than root may
+/// look into it. It has not come so far if whoever made it was killed at once.
 fn make(state: &OwnedFd, path: &str, mode: u32) -> Result<bool, Errno> {
     match rustix::fs::mkdirat(state, path, Mode::from_raw_mode(0o700)) {
         Ok(()) => {}
-        Err(Errno::EXIST) => return Ok(false),
+        Err(Errno::EXIST) => {
+            let made = rustix::fs::statat(state, path, AtFlags::SYMLINK_NOFOLLOW)?;
+            if made.st_mode & 0o077 != 0 {
+                return Ok(false);
+            }
+        }
         Err(errno) => return Err(errno),
     }
     // whatever the caller's umask(2) is

@@ -4,6 +4,10 @@
 //! user is also the user's lock (flock(2)): there is no file for it that could be left behind,
 //! and the kernel lets go of it with whoever holds it. Whoever removes the directory holds the
 //! lock; whoever has just got the lock looks whether the directory is still there.
+//!
+//! A door is listened at from the moment that it has its name: it is made under the name with a
+//! dot before it. So one at which nobody listens is that of a dead init, whoever looks, and with
+//! the lock or without: sessions that are nobody else's are made without.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,7 +19,7 @@ use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
 
 use crate::error::Error;
 use crate::sys::{Errno, fd, lock, unix};
-use crate::{STATE, USERS};
+use crate::{STATE, USERS, record};
 
 /// How often the directory of a user may vanish between two calls of ours before it is odd.
 const TRIES: usize = 50;
@@ -27,14 +31,32 @@ pub(crate) struct Turn {
     uid: u32,
 }
 
-/// Whether nobody listens at the door of a session any more.
-pub(crate) fn is_dead(uid: u32, session: &str) -> bool {
-    unix::connect(&path(uid, session)).err() == Some(Errno::CONNREFUSED)
+/// Takes a door away, or what was to become one, if its init is dead: whether it did.
+///
+/// # Errors
+/// It cannot be removed.
+pub(crate) fn sweep_dead(directory: &OwnedFd, path: &Path) -> Result<bool, Errno> {
+    let name = path.file_name().unwrap_or_default();
+    let unfinished = name.as_bytes().starts_with(b".");
+    if !(unfinished && unix::is_unbound(path) || !unfinished && unix::is_unheard(path)) {
+        return Ok(false);
+    }
+    match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
+        Ok(()) => Ok(true),
+        // its own session was quicker
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// Where the door of a session is.
 pub(crate) fn path(uid: u32, session: &str) -> PathBuf {
     Path::new(USERS).join(uid.to_string()).join(session)
+}
+
+/// Where it is before anybody listens at it.
+fn unfinished(uid: u32, session: &str) -> PathBuf {
+    path(uid, &format!(".{session}"))
 }
 
 fn cannot(uid: u32) -> impl Fn(Errno) -> Error {
@@ -119,26 +141,48 @@ impl Turn {
     /// # Errors
     /// The directory cannot be read.
     pub(crate) fn sessions(&self) -> Result<Vec<String>, Error> {
-        let mut names = Vec::new();
-        for entry in Dir::read_from(&self.directory).map_err(cannot(self.uid))? {
-            let entry = entry.map_err(cannot(self.uid))?;
-            match entry.file_name().to_str() {
-                Ok(name) if !name.starts_with('.') => names.push(name.to_owned()),
-                _ => {}
-            }
-        }
-        names.sort_unstable();
-        Ok(names)
+        sessions(&self.directory, self.uid).map_err(cannot(self.uid))
     }
 
-    /// Takes away the door of a session that is dead.
+    /// Takes away the door of a session if it is dead.
     pub(crate) fn sweep(&self, session: &str) {
-        let _ = rustix::fs::unlinkat(&self.directory, session, AtFlags::empty());
+        let _ = sweep_dead(&self.directory, &path(self.uid, session));
     }
 
     /// Takes away the directory if there is no door in it.
     pub(crate) fn tidy(self) {
         remove_directory(self.uid);
+    }
+}
+
+/// The names in the directory of a user; what has not become a door, and never will, is removed.
+fn sessions(directory: &OwnedFd, uid: u32) -> Result<Vec<String>, Errno> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        match entry.file_name().to_str() {
+            Ok("." | "..") | Err(_) => {}
+            Ok(name) if name.starts_with('.') => {
+                let _ = sweep_dead(directory, &path(uid, name));
+            }
+            Ok(name) => names.push(name.to_owned()),
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Removes what dead sessions of a user have left, without the lock: for a login that needs
+/// none. What cannot be removed is left to the next one.
+pub(crate) fn sweep_user(uid: u32) {
+    let own = Path::new(USERS).join(uid.to_string());
+    let Ok(directory) = fd::open_beneath(CWD, &own, OFlags::DIRECTORY) else {
+        return;
+    };
+    let names = sessions(&directory, uid).unwrap_or_default();
+    record::sweep(&names, uid);
+    for session in &names {
+        let _ = sweep_dead(&directory, &path(uid, session));
     }
 }
 
@@ -151,12 +195,21 @@ fn remove_directory(uid: u32) {
 /// Takes away the door of a session whose init was killed while it was made.
 pub(crate) fn sweep(uid: u32, session: &str) {
     fd::remove_file(&path(uid, session));
+    fd::remove_file(&unfinished(uid, session));
     let own = Path::new(USERS).join(uid.to_string());
     if let Ok(directory) = fd::open_beneath(CWD, &own, OFlags::DIRECTORY)
         && lock::try_exclusive(&directory)
     {
         remove_directory(uid);
     }
+}
+
+/// A door that is listened at.
+fn listen(uid: u32, session: &str) -> Result<OwnedFd, Errno> {
+    let unfinished = unfinished(uid, session);
+    let listener = unix::listen(&unfinished)?;
+    rustix::fs::rename(&unfinished, path(uid, session))?;
+    Ok(listener)
 }
 
 /// The open door of a session, of its init. It is shut for good by [`Door::close`] or with init.
@@ -178,7 +231,9 @@ impl Door {
     pub(crate) fn open(uid: u32, session: &str) -> Result<Door, Error> {
         for _ in 0..TRIES {
             drop(directory(uid)?);
-            let listener = match unix::listen(&path(uid, session)) {
+            // Gone is the directory, or the door itself: to who swept it away in the moment
+            // between its name and its socket (bind(2)), it was a dead one.
+            let listener = match listen(uid, session) {
                 Err(Errno::NOENT) => continue,
                 other => other.map_err(cannot(uid))?,
             };

@@ -11,7 +11,7 @@ use rustix::fs::OFlags;
 use crate::error::Error;
 use crate::sys::ns::Kinds;
 use crate::sys::{Errno, fd, ns, process};
-use crate::{LONGEST_PLAN, PLAN, USER_NAMESPACE};
+use crate::{LONGEST_PLAN, NAME, PLAN, STATE, USER_NAMESPACE};
 
 /// Where the caller stands.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub fn place() -> Result<Place, Error> {
     let cannot = |errno| Error::system(format!("cannot read the session's plan {PLAN}"), errno);
     let file = match fd::open_beneath(rustix::fs::CWD, Path::new(PLAN), OFlags::RDONLY) {
         // There is no session: the directory is missing, or closed to users.
-        Err(Errno::NOENT | Errno::ACCESS) => return Ok(Place::Outside),
+        Err(Errno::NOENT | Errno::ACCESS) if !is_in_a_session() => return Ok(Place::Outside),
         file => File::from(file.map_err(cannot)?),
     };
     let owner = fd::owner(&file).map_err(cannot)?;
@@ -56,6 +56,21 @@ pub fn place() -> Result<Place, Error> {
     } else {
         Place::Inside(plan)
     })
+}
+
+/// Whether a session of the module's has its state here, so that there has to be a plan: what
+/// keeps it from being read must not pass for no session, since the shell would then be one
+/// without the user layer. In the host layer nobody but root can cover or remove it.
+fn is_in_a_session() -> bool {
+    match rustix::fs::stat(NAME) {
+        Ok(_) => true,
+        Err(Errno::NOENT) => false,
+        // The host's directory may be closed to users; a session's is open to all.
+        Err(_) => match rustix::fs::stat(STATE) {
+            Ok(state) => state.st_mode & 0o001 != 0,
+            Err(errno) => errno != Errno::NOENT,
+        },
+    }
 }
 
 /// Closes what leads outside: whoever started the login may have left directories of the host

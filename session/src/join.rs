@@ -16,7 +16,8 @@
 //!
 //! # The protocol
 //! 1. `lock`: the helper waits for the user's lock, at most for the plan's `timeout`.
-//! 2. `scan`: it reads the names of the doors. A name without a live record is swept away.
+//! 2. `scan`: it reads the names of the doors. A name without a live record is swept away if
+//!    nobody listens there.
 //!    Records of another profile or scope are passed by.
 //! 3. `verify`: the record names a process. Its pidfd is opened, and then start time and
 //!    namespaces of that number are compared with the record; if the pidfd still means a live
@@ -26,8 +27,13 @@
 //!    process of the record, and root.
 //! 5. `ask`: the helper sends "join" with the application's pidfd. **Only init's answer decides**:
 //!    - joined: from now on this connection is the lease, and goes to the module;
-//!    - ending, or the connection ends without an answer: the session is passed by;
-//!    - full: the login is refused.
+//!    - ending: the session is passed by;
+//!    - full: the login is refused;
+//!    - another version: an init that does not understand the question is passed by, which the
+//!      audit trail says. It takes no login of ours, nor we one of its;
+//!    - none, the connection just ends: that may be the end of init or a lack of descriptors or
+//!      memory in an init that goes on taking logins. The helper connects again (4) until it is
+//!      one or the other, at most for the plan's `timeout`; then the login is refused.
 //! 6. If every session was passed by, the helper makes one while it holds the lock: init opens
 //!    its door, and only then is the session `publish`ed. The lock goes with the helper.
 //! 7. init has one thread, so between two of its steps nothing happens to its leases:
@@ -38,15 +44,14 @@
 //!    - `decide`: without a lease (and without processes, if it is to be kept), at a limit or a
 //!      signal it decides to end. This is final.
 //!    - `close` comes next and before anything else: the door's name is removed, the door is
-//!      shut, and every connection that was not answered is dropped. Each lease that is left is
-//!      told so. Only then are processes ended.
+//!      shut, and only then is every connection that was not answered dropped: who connects
+//!      again finds no door. Each lease that is left is told so. Only then are processes ended.
 //! 8. `enter`: the module enters the namespaces and *then* looks at its lease. If init has said
 //!    meanwhile that the session ends, or is dead, the module goes back and refuses the login.
 //!
 //! # What follows
 //! A login that init has answered holds a lease, so the session does not end for want of one.
-//! A login that comes too late finds no door, or no answer, and makes a session of its own,
-//! while the old one, which takes nobody any more, is ended beside it. Two sessions that both
+//! A login that comes too late finds no door, and makes a session of its own, while the old one, which takes nobody any more, is ended beside it. Two sessions that both
 //! take logins cannot be: making one needs the lock, and that no other takes logins. Whoever
 //! dies at whatever point lets go of the lock, the record and the leases that it held: these
 //! are the kernel's. `tests/join_model.rs` walks through all interleavings of this.
@@ -57,7 +62,7 @@
 //! environment) nothing is looked at.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nsshell_config::{Mode, Mount, OnPolicyChange, Plan, Scope, SessionPlan};
 
@@ -72,6 +77,9 @@ const VERSION: &[u8] = b"1";
 /// How many logins a session has, asked by `nsctl` through its door. No login, so that the
 /// connection never becomes a lease, and nothing of the protocol hangs on the answer.
 pub(crate) const HOW_MANY: &[u8] = b"N1";
+
+/// How long a helper waits before it asks again that has got no answer.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// What a login asks of init.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +101,8 @@ pub(crate) enum Answer {
     Ending,
     /// as many logins as there may be are in it
     Full,
+    /// init does not understand the question: it is of another version than session-init
+    Version,
 }
 
 impl Asked {
@@ -130,11 +140,12 @@ impl Answer {
             Self::Joined => b"=",
             Self::Ending => b"!",
             Self::Full => b"F",
+            Self::Version => b"V",
         }
     }
 
     fn decode(message: &[u8]) -> Option<Self> {
-        [Self::Joined, Self::Ending, Self::Full]
+        [Self::Joined, Self::Ending, Self::Full, Self::Version]
             .into_iter()
             .find(|answer| answer.encode() == message)
     }
@@ -165,6 +176,8 @@ pub(crate) struct Making {
     pub(crate) turn: Option<door::Turn>,
     /// a session of another policy that was ended for it
     pub(crate) replaced: Option<String>,
+    /// a session that takes logins of another version of ours
+    pub(crate) passed_by: Option<String>,
 }
 
 /// Whether the session of this plan has a door. A session within a session, where the place
@@ -188,13 +201,17 @@ pub(crate) fn seek(
 ) -> Result<Sought, Error> {
     let life = &session.life;
     let alone = life.scope == Scope::Session && life.max_sessions.is_none();
+    let uid = plan.account.uid;
+    if alone && has_door(plan) {
+        // Nobody else would: no login of this profile looks for another's session.
+        door::sweep_user(uid);
+    }
     if alone || !has_door(plan) {
         return Ok(Sought::Make(Making::default()));
     }
-    let uid = plan.account.uid;
     let turn = door::lock(uid, deadline, session.timeout)?;
     let planned = fingerprint(plan, name);
-    let (mut replaced, mut others) = (None, 0);
+    let (mut replaced, mut passed_by, mut others) = (None, None, 0);
     for record in scan(&turn, plan)? {
         if life.scope == Scope::Session || record.scope == Scope::Session {
             others += u32::from(record.scope == Scope::Session);
@@ -203,19 +220,23 @@ pub(crate) fn seek(
         let Some(pidfd) = verify(&record)? else {
             continue;
         };
-        let Some(connection) = connect(&record)? else {
-            continue;
-        };
         let as_planned = record.planned == planned;
         if !as_planned && life.on_policy_change == OnPolicyChange::Refuse {
-            return Err(other_policy(&record));
+            match connect(&record) {
+                Ok(None) => continue,
+                _ => return Err(other_policy(&record)),
+            }
         }
         let asked = Asked {
             replace: !as_planned && life.on_policy_change == OnPolicyChange::Replace,
             most: life.max_sessions,
             login: trail::login_of(plan),
         };
-        match ask(&connection, &asked, holder, deadline, session.timeout)? {
+        let Some((answer, connection)) = ask(&record, &asked, holder, deadline, session.timeout)?
+        else {
+            continue;
+        };
+        match answer {
             Answer::Joined => {
                 return Ok(Sought::Joined(Box::new(Joined {
                     record,
@@ -226,6 +247,7 @@ pub(crate) fn seek(
             }
             Answer::Ending if asked.replace => replaced = Some(record.session),
             Answer::Ending => {}
+            Answer::Version => passed_by = Some(record.session),
             Answer::Full => return Err(too_many(plan, life.max_sessions)),
         }
     }
@@ -236,6 +258,7 @@ pub(crate) fn seek(
     Ok(Sought::Make(Making {
         turn: Some(turn),
         replaced,
+        passed_by,
     }))
 }
 
@@ -245,11 +268,13 @@ fn scan(turn: &door::Turn, plan: &Plan) -> Result<Vec<Record>, Error> {
     for session in turn.sessions()? {
         match record::find(&session, plan.account.uid)? {
             // Its init was killed, or it is being made by a login that is alone, without lock.
-            None if door::is_dead(plan.account.uid, &session) => turn.sweep(&session),
-            None => {}
+            None => turn.sweep(&session),
             Some(record) => {
-                let same = record.uid == plan.account.uid && record.profile == plan.profile;
-                if same && record.session == session {
+                // Another name with the same number is another user's: another home, another
+                // shell, other maps.
+                let account = &plan.account;
+                let own = record.uid == account.uid && record.user == account.name;
+                if own && record.profile == plan.profile && record.session == session {
                     records.push(record);
                 }
             }
@@ -280,41 +305,69 @@ fn verify(record: &Record) -> Result<Option<OwnedFd>, Error> {
 }
 
 /// A connection to the record's init; none if its door is shut, or somebody else's.
-fn connect(record: &Record) -> Result<Option<OwnedFd>, Error> {
-    let cannot = |errno| {
-        let doing = format!("cannot reach the init of session {}", record.session);
-        Error::system(doing, errno)
-    };
+fn connect(record: &Record) -> Result<Option<OwnedFd>, Errno> {
     let connection = match unix::connect(&door::path(record.uid, &record.session)) {
         Err(Errno::NOENT | Errno::CONNREFUSED) => return Ok(None),
-        other => other.map_err(cannot)?,
+        other => other?,
     };
-    let peer = unix::peer(&connection).map_err(cannot)?;
+    let peer = unix::peer(&connection)?;
     Ok((peer.pid == record.pid && peer.uid == 0).then_some(connection))
 }
 
-/// Asks init, and waits for its answer. An end without one means that the session is ending.
+/// Asks init, and waits for its answer; none if its door is shut. An end without an answer may
+/// be the end of the session or of init's descriptors: it is asked again until it is clear.
 fn ask(
-    connection: &OwnedFd,
+    record: &Record,
     asked: &Asked,
     holder: &OwnedFd,
     deadline: Instant,
     limit: u32,
-) -> Result<Answer, Error> {
+) -> Result<Option<(Answer, OwnedFd)>, Error> {
+    let cannot = |errno| {
+        let doing = format!("cannot reach the init of session {}", record.session);
+        Error::system(doing, errno)
+    };
+    while Instant::now() < deadline {
+        match connect(record) {
+            Ok(None) => return Ok(None),
+            Ok(Some(connection)) => {
+                if let Some(answer) = ask_once(&connection, asked, holder, deadline)? {
+                    return Ok(Some((answer, connection)));
+                }
+            }
+            // As many wait as the kernel lets wait.
+            Err(Errno::AGAIN) => {}
+            Err(errno) => return Err(cannot(errno)),
+        }
+        std::thread::sleep(AGAIN);
+    }
+    Err(Error::NotAsPlanned(format!(
+        "the init of session {0} has answered nothing for {limit} s and takes logins still; end \
+         it with `nsctl end {0}`",
+        record.session
+    )))
+}
+
+/// One connection's question and its answer; none if it ends without.
+fn ask_once(
+    connection: &OwnedFd,
+    asked: &Asked,
+    holder: &OwnedFd,
+    deadline: Instant,
+) -> Result<Option<Answer>, Error> {
     if socket::send(connection, &asked.encode(), &[holder.as_fd()]).is_err() {
-        return Ok(Answer::Ending);
+        return Ok(None);
     }
     match socket::receive(connection, deadline) {
-        Err(Errno::TIMEDOUT) => Err(Error::TooSlow {
-            what: "asking the session's init".to_owned(),
-            limit: limit.into(),
-        }),
-        Err(Errno::CONNRESET) => Ok(Answer::Ending),
+        Err(Errno::TIMEDOUT | Errno::CONNRESET) => Ok(None),
         Err(errno) => Err(Error::system("cannot hear the session's init", errno)),
-        Ok((answer, _)) if answer.is_empty() => Ok(Answer::Ending),
-        Ok((answer, _)) => Answer::decode(&answer).ok_or(Error::Protocol(
-            "the session's init answers another question",
-        )),
+        Ok((answer, _)) if answer.is_empty() => Ok(None),
+        Ok((answer, _)) => match Answer::decode(&answer) {
+            None => Err(Error::Protocol(
+                "the session's init answers another question",
+            )),
+            answer => Ok(answer),
+        },
     }
 }
 
@@ -376,7 +429,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_login_asks_comes_back_as_it_was_sent() {
+    fn what_a_login_asks_and_hears_comes_back_as_it_was_sent() {
         for (replace, most) in [(false, None), (true, Some(3))] {
             let asked = Asked {
                 replace,
@@ -389,6 +442,15 @@ mod tests {
                 assert_eq!(Asked::decode(&message[..length]), None, "cut at {length}");
             }
         }
+        for answer in [
+            Answer::Joined,
+            Answer::Ending,
+            Answer::Full,
+            Answer::Version,
+        ] {
+            assert_eq!(Answer::decode(answer.encode()), Some(answer));
+        }
+        assert_eq!(Answer::decode(b""), None);
         assert_eq!(Asked::decode(b"J9\0\0\0\0\0"), None);
         assert_eq!(Asked::decode(b"X1\0\0\0\0\0"), None);
     }

@@ -12,7 +12,8 @@ use crate::limits::{Limits, Reached};
 use crate::sys::{Errno, socket, unix};
 
 /// How often a session that is kept looks whether anything is left in it: most of its
-/// processes are not init's children, so their end is no event for it.
+/// processes are not init's children, so their end is no event for it. And how long a door is
+/// left alone at which a login could not be taken in.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The module's word when it leaves; a lease that ends without it was the application's, which
@@ -77,8 +78,9 @@ pub(crate) struct Leases<'a> {
     life: &'a Life,
     limits: Limits,
     door: Option<Door>,
-    /// no more descriptors can be had: until a login leaves
-    crowded: bool,
+    /// no more descriptors or no memory can be had: until when nobody is taken in, or until
+    /// somebody goes
+    crowded: Option<Instant>,
     leases: Vec<Lease>,
     waiting: Vec<OwnedFd>,
     /// since when nobody is in it, and how the last one went
@@ -101,7 +103,7 @@ impl<'a> Leases<'a> {
             life,
             limits: Limits::new(life),
             door,
-            crowded: false,
+            crowded: None,
             leases: vec![first],
             waiting: Vec::new(),
             empty: None,
@@ -126,7 +128,10 @@ impl<'a> Leases<'a> {
         signals: BorrowedFd<'_>,
         host: &mut impl Host,
     ) -> Result<Option<Reason>, Errno> {
-        let door = self.door.as_ref().filter(|_| !self.crowded);
+        if self.crowded.is_some_and(|until| until <= Instant::now()) {
+            self.crowded = None;
+        }
+        let door = self.door.as_ref().filter(|_| self.crowded.is_none());
         let (leases, waiting) = (self.leases.len(), self.waiting.len());
         let mut fds = vec![signals];
         fds.extend(self.leases.iter().map(|lease| lease.connection.as_fd()));
@@ -158,7 +163,8 @@ impl<'a> Leases<'a> {
 
     fn next_look(&self) -> Option<Instant> {
         let kept = self.empty.map(|_| Instant::now() + LOOK);
-        [kept, self.limits.next()].into_iter().flatten().min()
+        let looks = [kept, self.limits.next(), self.crowded];
+        looks.into_iter().flatten().min()
     }
 
     /// A connection that was made. Only root can, and it is looked at all the same.
@@ -170,22 +176,30 @@ impl<'a> Leases<'a> {
                     self.waiting.push(connection);
                 }
             }
-            Some(Err(_)) => self.crowded = true,
+            // It waits until there is room: not only a login of ours may make it.
+            Some(Err(_)) => self.crowded = Some(Instant::now() + LOOK),
             _ => {}
         }
     }
 
-    /// What a connection says: it becomes a lease, or is dropped.
+    /// What a connection says: it becomes a lease, or is dropped. A helper that is dropped
+    /// without an answer asks again.
     fn hear(&mut self, at: usize) -> Option<Reason> {
         let connection = self.waiting.swap_remove(at);
+        self.crowded = None;
         let (message, mut fds) = socket::receive(&connection, Instant::now()).ok()?;
         if message == HOW_MANY {
             let _ = socket::send(&connection, self.leases.len().to_string().as_bytes(), &[]);
             return None;
         }
-        let asked = Asked::decode(&message)?;
-        let holder = fds.pop()?;
         let answer = |answer: Answer| socket::send(&connection, answer.encode(), &[]);
+        let Some(asked) = Asked::decode(&message) else {
+            if !message.is_empty() {
+                let _ = answer(Answer::Version);
+            }
+            return None;
+        };
+        let holder = fds.pop()?;
         if asked.replace && self.leases.is_empty() {
             let _ = answer(Answer::Ending);
             return Some(Reason::Replaced);
@@ -212,7 +226,7 @@ impl<'a> Leases<'a> {
     /// A login whose lease has ended or whose application is dead.
     fn leave(&mut self, at: usize, host: &mut impl Host) {
         let lease = self.leases.swap_remove(at);
-        self.crowded = false;
+        self.crowded = None;
         let word = socket::receive(&lease.connection, Instant::now());
         let orderly = word.is_ok_and(|(word, _)| word == BYE);
         if !orderly {

@@ -38,6 +38,8 @@ pub mod live;
 #[cfg(feature = "engine")]
 pub mod login_shell;
 #[cfg(feature = "engine")]
+pub mod logind;
+#[cfg(feature = "engine")]
 pub mod manager;
 #[cfg(feature = "engine")]
 pub mod maps;

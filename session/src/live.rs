@@ -39,6 +39,9 @@ pub enum State {
     Alive(OwnedFd),
     /// as far as its own user can see, who may not look at its init
     Listed,
+    /// somebody holds its record, of which nothing but the name can be read: it is another
+    /// version's
+    Unreadable,
     /// no; why
     Dead(String),
 }
@@ -76,12 +79,18 @@ pub(crate) fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
     fd::open_beneath(rustix::fs::CWD, path, OFlags::DIRECTORY)
 }
 
+/// What is listed in a directory of ours: what has a dot before its name is not yet.
 pub(crate) fn names(directory: &OwnedFd) -> Result<Vec<PathBuf>, Errno> {
+    let mut names = all_names(directory)?;
+    names.retain(|name| !name.as_os_str().as_encoded_bytes().starts_with(b"."));
+    Ok(names)
+}
+
+pub(crate) fn all_names(directory: &OwnedFd) -> Result<Vec<PathBuf>, Errno> {
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(directory)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name != "." && name != ".." {
             names.push(name.into());
         }
     }
@@ -95,10 +104,21 @@ fn records(directory: &OwnedFd) -> Result<Vec<Found>, Errno> {
             continue;
         };
         let held = is_held(&file);
-        let Some(record) = read(file) else { continue };
-        let state = match held {
-            true => verify(&record),
-            false => State::Dead("its init was killed".to_owned()),
+        let (record, state) = match (read(file), held) {
+            (Some(record), true) => {
+                let state = verify(&record);
+                (record, state)
+            }
+            (Some(record), false) => (record, State::Dead("its init was killed".to_owned())),
+            (None, true) => {
+                let session = name.to_string_lossy().into_owned();
+                let record = Record {
+                    session,
+                    ..Record::default()
+                };
+                (record, State::Unreadable)
+            }
+            (None, false) => continue,
         };
         found.push(Found { record, state });
     }

@@ -144,7 +144,7 @@ fn make(
         to_init: &to_init,
         deadline,
         has_door,
-        replaced: wanted.replaced.as_deref().unwrap_or_default(),
+        wanted,
     };
     let finished = finish(&made, maker).and_then(|reply| {
         janitor::start(&claims, &init)?;
@@ -180,8 +180,8 @@ struct Making<'a> {
     to_init: &'a OwnedFd,
     deadline: Instant,
     has_door: bool,
-    /// the session that was ended for this one; empty: none
-    replaced: &'a str,
+    /// what became of the sessions that there were
+    wanted: &'a join::Making,
 }
 
 /// What needs a running init: its user namespace, its word that it is ready, its record.
@@ -212,7 +212,10 @@ fn finish(making: &Making<'_>, maker: Option<Result<Maker, Error>>) -> Result<Re
         .map(|path| format!("XDG_RUNTIME_DIR={}", path.display()))
         .into_iter()
         .collect();
-    let facts = trail::facts(plan, &record.session).with("replaced", making.replaced);
+    let some = |name: &'_ Option<String>| name.clone().unwrap_or_default();
+    let facts = trail::facts(plan, &record.session)
+        .with("replaced", some(&making.wanted.replaced))
+        .with("passed_by", some(&making.wanted.passed_by));
     let facts = with_init(facts, init.pid, kinds, &namespaces);
     record.publish(
         plan,

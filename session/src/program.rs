@@ -69,6 +69,8 @@ pub fn start(
 
 /// In the child: never returns if all is well; the status that tells otherwise.
 fn become_program(argv: &[CString], output: &OwnedFd, who: As) -> i32 {
+    // The user's lock, records, directories of ours: before this is a process of the user's.
+    process::close_all_but(&[output]);
     let become_it = || {
         if let As::User { uid, gid } = who {
             process::become_user(uid, gid, &[])?;
@@ -80,7 +82,6 @@ fn become_program(argv: &[CString], output: &OwnedFd, who: As) -> i32 {
     if become_it().is_err() {
         return 126;
     }
-    process::close_all_but(&[]);
     let borrowed: Vec<_> = argv.iter().map(CString::as_c_str).collect();
     let errno = process::execute(borrowed[0], &borrowed, &[]);
     let why = match errno {

@@ -262,6 +262,21 @@ pub(crate) fn find(session: &str, uid: u32) -> Result<Option<Record>, Error> {
     Ok(None)
 }
 
+/// Removes the records of dead ones of these sessions of a user; what cannot be is left.
+pub(crate) fn sweep(sessions: &[String], uid: u32) {
+    let Ok(state) = live::open_directory(Path::new(STATE)) else {
+        return;
+    };
+    for session in sessions {
+        let listed = listed(session);
+        let file = fd::open_beneath(&state, Path::new(&listed), OFlags::RDONLY);
+        if file.is_ok_and(|file| !live::is_held(&file)) {
+            copies::remove(&state, uid, session);
+            let _ = rustix::fs::unlinkat(&state, listed, AtFlags::empty());
+        }
+    }
+}
+
 /// [`STATE`] with [`RECORDS`] in it, made if need be, and looked at: a directory that another
 /// user has made first would be theirs to change.
 fn state() -> Result<OwnedFd, Error> {

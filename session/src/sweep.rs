@@ -1,14 +1,14 @@
 //! What sessions leave behind whose init was killed, and how it is removed.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, OFlags};
 
 use crate::error::Error;
-use crate::live::{is_held, names, open_directory, read};
-use crate::sys::{Errno, fd, lock, unix};
-use crate::{COPIES, RECORDS, USERS};
+use crate::live::{all_names, is_held, names, open_directory, read};
+use crate::sys::{Errno, fd, lock};
+use crate::{COPIES, RECORDS, USERS, door};
 
 /// What [`sweep`] has removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,49 +42,66 @@ pub fn sweep() -> Result<Vec<Swept>, Error> {
         }
     };
     let mut swept = Vec::new();
-    let directory = match open_directory(Path::new(RECORDS)) {
-        Err(Errno::NOENT) => return Ok(swept),
-        directory => directory.map_err(cannot(RECORDS))?,
+    let records = sweep_records(&mut swept).map_err(cannot(RECORDS))?;
+    sweep_copies(records.as_ref(), &mut swept).map_err(cannot(COPIES))?;
+    sweep_doors(&mut swept).map_err(cannot(USERS))?;
+    Ok(swept)
+}
+
+/// A directory of ours; none if it is not there.
+fn directory(path: &str) -> Result<Option<OwnedFd>, Errno> {
+    match open_directory(Path::new(path)) {
+        Err(Errno::NOENT) => Ok(None),
+        directory => directory.map(Some),
+    }
+}
+
+/// The records that nobody holds; their directory.
+fn sweep_records(swept: &mut Vec<Swept>) -> Result<Option<OwnedFd>, Errno> {
+    let Some(directory) = directory(RECORDS)? else {
+        return Ok(None);
     };
-    for name in names(&directory).map_err(cannot(RECORDS))? {
+    for name in names(&directory)? {
         let Ok(file) = fd::open_beneath(&directory, &name, OFlags::RDONLY) else {
             continue;
         };
         // Every record is held before it is listed: none is too young to be looked at.
         if !is_held(&file) {
-            remove(&directory, &name).map_err(cannot(RECORDS))?;
+            remove(&directory, &name)?;
             let user = read(file).map(|record| record.user);
             swept.push(Swept::Record(shown(&name), user));
         }
     }
-    let users = match open_directory(Path::new(COPIES)) {
-        Err(Errno::NOENT) => return Ok(swept),
-        users => users.map_err(cannot(COPIES))?,
+    Ok(Some(directory))
+}
+
+/// The copies whose record is gone.
+fn sweep_copies(records: Option<&OwnedFd>, swept: &mut Vec<Swept>) -> Result<(), Errno> {
+    let Some(users) = directory(COPIES)? else {
+        return Ok(());
     };
-    for uid in names(&users).map_err(cannot(COPIES))? {
+    for uid in names(&users)? {
         let Ok(of_user) = fd::open_beneath(&users, &uid, OFlags::DIRECTORY) else {
             continue;
         };
-        for name in names(&of_user).map_err(cannot(COPIES))? {
+        for name in names(&of_user)? {
             // A copy is listed after its record, and goes before it.
-            let record = fd::open_beneath(&directory, &name, OFlags::PATH);
-            if record.err() == Some(Errno::NOENT) {
-                remove(&of_user, &name).map_err(cannot(COPIES))?;
+            let record = records.map(|records| fd::open_beneath(records, &name, OFlags::PATH));
+            if record.is_none_or(|record| record.err() == Some(Errno::NOENT)) {
+                remove(&of_user, &name)?;
                 swept.push(Swept::Copy(shown(&name), shown(&uid)));
             }
         }
         let _ = rustix::fs::unlinkat(&users, &uid, AtFlags::REMOVEDIR);
     }
     fd::remove_directory(Path::new(COPIES));
-    sweep_doors(&mut swept).map_err(cannot(USERS))?;
-    Ok(swept)
+    Ok(())
 }
 
 /// The doors of sessions whose init was killed, and the directories of users who have none.
 fn sweep_doors(swept: &mut Vec<Swept>) -> Result<(), Errno> {
-    let users = match open_directory(Path::new(USERS)) {
-        Err(Errno::NOENT) => return Ok(()),
-        users => users?,
+    let Some(users) = directory(USERS)? else {
+        return Ok(());
     };
     for uid in names(&users)? {
         let Ok(of_user) = fd::open_beneath(&users, &uid, OFlags::DIRECTORY) else {
@@ -94,11 +111,11 @@ fn sweep_doors(swept: &mut Vec<Swept>) -> Result<(), Errno> {
         if !lock::try_exclusive(&of_user) {
             continue;
         }
-        for name in names(&of_user)? {
+        for name in all_names(&of_user)? {
             let path = Path::new(USERS).join(&uid).join(&name);
-            if unix::connect(&path).err() == Some(Errno::CONNREFUSED) {
-                remove(&of_user, &name)?;
-                swept.push(Swept::Door(shown(&name), shown(&uid)));
+            if door::sweep_dead(&of_user, &path)? {
+                let session = shown(&name).trim_start_matches('.').to_owned();
+                swept.push(Swept::Door(session, shown(&uid)));
             }
         }
         // With the lock held, as whoever waits for it looks whether it is still there.

@@ -55,6 +55,20 @@ pub fn connect(path: &Path) -> Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Whether nobody listens any more at a socket that [`listen`] has made.
+#[must_use]
+pub fn is_unheard(path: &Path) -> bool {
+    connect(path).err() == Some(Errno::CONNREFUSED)
+}
+
+/// Whether no process has the socket any more that was bound to `path`. One that is bound but
+/// not listened at yet refuses connections as well; only of another type than the caller's it
+/// is told first (EPROTOTYPE).
+#[must_use]
+pub fn is_unbound(path: &Path) -> bool {
+    datagrams_to(path).err() == Some(Errno::CONNREFUSED)
+}
+
 fn seqpacket() -> Result<OwnedFd> {
     rustix::net::socket_with(
         AddressFamily::UNIX,
@@ -146,5 +160,25 @@ pub fn readable_of(fds: &[BorrowedFd<'_>], deadline: Option<Instant>) -> Result<
                     .collect();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_socket_that_is_bound_and_not_listened_at_is_told_from_one_that_nobody_has() {
+        let path = std::env::temp_dir().join(format!("nsshell-unix-{}", std::process::id()));
+        let bound = seqpacket().unwrap();
+        rustix::net::bind(&bound, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        assert!(is_unheard(&path) && !is_unbound(&path));
+        rustix::net::listen(&bound, BACKLOG).unwrap();
+        assert!(!is_unheard(&path) && !is_unbound(&path));
+        drop(bound);
+        assert!(is_unheard(&path) && is_unbound(&path));
+        std::fs::remove_file(&path).unwrap();
+        assert!(!is_unheard(&path) && !is_unbound(&path), "there is none");
     }
 }

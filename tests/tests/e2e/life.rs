@@ -2,9 +2,11 @@
 
 mod audit;
 mod crash;
+mod door;
 mod forgery;
 mod limits;
 pub mod tmux;
+mod turns;
 
 use nsshell_tests::{Builder, Host, Session, root_or_skip, wait_for};
 

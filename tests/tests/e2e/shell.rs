@@ -1,6 +1,7 @@
 //! nsshell in a session that the module has made: nobody can tell it from the shell that it
 //! becomes.
 
+mod closed;
 mod place;
 
 use nsshell_tests::{Cmd, Host, Output, root_or_skip};

@@ -120,6 +120,26 @@ fn the_end_of_a_killed_application_and_of_a_signal_is_told_by_init() {
     host.wait_for_log(&format!("session {second} of alice ends, asked"));
 }
 
+#[test]
+fn a_login_that_cannot_enter_its_session_has_left_it_and_is_refused() {
+    root_or_skip!();
+    let host = Host::confined();
+    let mut inside = host.session("alice");
+    let session = name(&mut inside);
+    host.run("strace -o /run/trace -e inject=setns:error=EPERM:when=1 su alice -c true")
+        .fails();
+    wait_for("the line of the refusal", || {
+        host.log().contains("event=refuse")
+    });
+    let lines = events(&host);
+    let who = format!("session={session} user=alice uid=1000 service=su");
+    one(&lines, &["event=join", &who]);
+    one(&lines, &["event=leave", &who, "reason=refused"]);
+    one(&lines, &["event=refuse", &who, "reason=\"cannot enter"]);
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+    inside.end().ok();
+}
+
 /// A log that nobody reads, in the place of the host's.
 const DEAF: &str = "import os, socket, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -185,3 +185,29 @@ fn g10_a_record_whose_process_is_another_one_by_now_reaches_nobody() {
     host.run("nsctl end aaaaaaa4").ok();
     assert!(!host.run(&format!("kill -0 {}", real.pid)).success());
 }
+
+#[test]
+fn a_session_whose_record_is_of_another_version_is_told_and_neither_dead_nor_removed() {
+    root_or_skip!();
+    let host = Host::confined();
+    let _alice = host.session("alice");
+    let name = name_of(&host, "alice");
+    forge(&host, &name, "aaaaaaa1", "s/.*/[]/");
+    for ls in ["ls", "ls --json"] {
+        let ls = host.run(&format!("nsctl {ls}"));
+        assert!(!ls.ok().contains("aaaaaaa1"), "{ls}");
+        assert_eq!(ls.complaint(), "1 session is of another version of nsshell");
+    }
+    for verb in ["show", "end", "enter", "tree"] {
+        let said = host.run(&format!("nsctl {verb} aaaaaaa1")).fails();
+        assert!(
+            said.starts_with(
+                "nsctl: session aaaaaaa1 lives, but its record is not of this version"
+            ),
+            "{said}"
+        );
+    }
+    host.run("nsctl gc").ok();
+    host.run("ls /run/nsshell/sessions/aaaaaaa1").ok();
+    host.run("nsctl end --all && nsctl tree").ok();
+}

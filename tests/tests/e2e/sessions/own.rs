@@ -158,3 +158,15 @@ fn from_within_a_user_sees_shows_and_ends_the_session_that_they_are_in() {
     bob.ask("true").ok();
     assert!(listed(&host).iter().any(|one| one.user == "bob"));
 }
+
+#[test]
+fn a_directory_of_copies_that_was_left_half_made_is_finished_by_the_next_session() {
+    root_or_skip!();
+    let host = Host::confined();
+    host.run("mkdir -m 0711 -p /run/nsshell/copies; mkdir -m 0700 /run/nsshell/copies/1000")
+        .ok();
+    let _alice = host.session("alice");
+    let name = super::name_of(&host, "alice");
+    let ls = host.cmd("nsctl ls").user("alice").output().ok();
+    assert!(ls.contains(&name), "{ls}");
+}

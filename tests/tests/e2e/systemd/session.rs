@@ -184,6 +184,95 @@ fn g5_a_logout_ends_everything_whatever_kill_user_processes_says() {
     assert!(left(&host));
 }
 
+/// A host where logind kills or does not.
+fn with_logind(kills: &str, policy: &str) -> Host {
+    let conf = format!("[Login]\nUserStopDelaySec=0\nKillUserProcesses={kills}\n");
+    builder()
+        .file("/etc/systemd/logind.conf", 0o644, &conf)
+        .policy(policy)
+        .start()
+}
+
+/// Until logind has it as closing, or no more.
+fn wait_for_logout(host: &Host, id: &str) {
+    let state = format!("loginctl show-session {id} -p State --value");
+    wait_for("the end of a login", || {
+        !["active", "online"].contains(&host.run(&state).text().as_str())
+    });
+}
+
+const WHICH: &str = "echo $XDG_SESSION_ID";
+
+#[test]
+fn g5_a_shared_session_outlives_the_logout_of_its_first_login_in_its_own_scope() {
+    root_or_skip!();
+    let host = with_logind("no", "");
+    let mut first = host.session("alice");
+    first.ask("setsid -f sleep 1234 >/dev/null 2>&1").ok();
+    let id = first.ask(WHICH).ok();
+    let mut second = host.session("alice");
+    let (other, name) = (
+        second.ask(WHICH).ok(),
+        second.ask("echo $NSSHELL_SESSION").ok(),
+    );
+    assert_ne!(id, other);
+    first.end().ok();
+    wait_for_logout(&host, &id);
+    assert_eq!(second.ask("pgrep -c -x sleep").ok(), "1");
+    let mut third = host.session("alice");
+    assert_eq!(third.ask("echo $NSSHELL_SESSION").ok(), name);
+    // Another login's scope is its own alone.
+    host.run(&format!("loginctl terminate-session {other}"))
+        .ok();
+    let _ = second.wait();
+    assert_eq!(third.ask("pgrep -c -x sleep").ok(), "1");
+    third.end().ok();
+    gone(&host, "alice");
+    wait_for("the end of the record", || records(&host).is_empty());
+}
+
+#[test]
+fn a_kept_session_is_found_again_under_logind() {
+    root_or_skip!();
+    let host = with_logind("no", "[profile.standard]\non_logout = 'keep'\n");
+    let mut first = host.session("alice");
+    let id = first.ask(WHICH).ok();
+    let name = first.ask("echo $NSSHELL_SESSION").ok();
+    first.ask("tmux new-session -d -s work").ok();
+    first.end().ok();
+    wait_for_logout(&host, &id);
+    let mut second = host.session("alice");
+    assert_eq!(second.ask("echo $NSSHELL_SESSION").ok(), name);
+    assert_eq!(second.ask("tmux ls -F '#S'").ok(), "work");
+    second.ask("tmux kill-server").ok();
+    second.end().ok();
+    gone(&host, "alice");
+    wait_for("the end of the record", || records(&host).is_empty());
+}
+
+#[test]
+fn a_logind_that_kills_ends_shared_sessions_with_their_first_login_and_nsctl_check_says_so() {
+    root_or_skip!();
+    let warning = "logind kills the processes of a login that has ended";
+    let apart = "[profile.standard]\nscope = 'session'\n";
+    for (kills, policy, warned) in [("no", "", false), ("yes", apart, false), ("yes", "", true)] {
+        let host = with_logind(kills, policy);
+        let check = host.run("nsctl check");
+        assert!(check.success(), "{check}");
+        assert_eq!(check.complaint().contains(warning), warned, "{check}");
+        if warned {
+            assert!(check.complaint().contains("/etc/systemd/logind.conf:1:1"));
+            let first = host.session("alice");
+            let mut second = host.session("alice");
+            second.ask("true").ok();
+            first.end().ok();
+            let _ = second.wait();
+            wait_for("the end of the record", || records(&host).is_empty());
+            assert_eq!(host.ssh("alice", "echo again").ok(), "again");
+        }
+    }
+}
+
 #[test]
 fn a_su_of_root_s_in_a_scope_makes_a_session_that_ends_with_the_scope() {
     root_or_skip!();
