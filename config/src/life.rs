@@ -236,16 +236,19 @@ pub(crate) fn contradictions(name: &str, own: &Keys, settled: &Keys, faults: &mu
         pointless(idle.place, kinds, what, help);
     }
     // Init sees the processes of others in the session's own /proc, and has no right to trace.
-    if let (Some(idle), true) = (&own.idle, pid)
-        && profile.hidepid == HidePid::Ptraceable
-    {
+    if pid && profile.hidepid == HidePid::Ptraceable && settled.idle.is_some() {
         let what = format!(
             "`idle` has no effect in profile `{name}`, where hidepid = \"ptraceable\" hides \
              terminals from the session's init"
         );
-        let hidepid = at(&settled.hidepid).map(|place| (place, "`hidepid` is set here"));
         let help = "set hidepid = \"invisible\", which hides the same processes from users";
-        pointless(idle.place, hidepid, what, help);
+        let hidepid = at(&settled.hidepid).map(|place| (place, "`hidepid` is set here"));
+        let idle = at(&settled.idle).map(|place| (place, "`idle` is set here"));
+        match (at(&own.idle), at(&own.hidepid)) {
+            (Some(place), _) => pointless(place, hidepid, what, help),
+            (None, Some(place)) => pointless(place, idle, what, help),
+            (None, None) => {}
+        }
     }
     let on_logout = settled.on_logout.as_ref();
     if let Some(keep_for) = &own.keep_for
