@@ -19,6 +19,7 @@ use crate::sys::process::{self, Child};
 use crate::sys::signal::{self, Mask, SignalFd};
 use crate::sys::{Errno, caps, socket};
 use crate::trail::{self, Trail};
+use crate::view::ephemeral::Claim;
 use crate::view::{self, Job};
 
 /// How often init looks whether anything of an ending session is left. Most of a session's
@@ -41,6 +42,8 @@ pub struct Start<'a> {
     pub holder: OwnedFd,
     /// the record, locked
     pub record: &'a Reserved,
+    /// what is to be removed from disk when the session is over
+    pub claims: &'a [Claim],
     /// whether it takes further logins
     pub has_door: bool,
     /// how init's lines of the audit trail are written
@@ -83,13 +86,18 @@ fn live(start: Start<'_>) -> i32 {
     let [directory, record] = start.record.descriptors();
     // The helper's socket to the module above all: it must end with the helper. And the user's
     // lock, which the helper may hold.
-    process::close_all_but(&[
+    let mut keep: Vec<&dyn AsRawFd> = vec![
         &start.helper,
         &start.lease,
         &start.holder,
         directory,
         record,
-    ]);
+    ];
+    // As long as init lives the claims are the session's, whatever becomes of their janitor.
+    let locks = start.claims.iter().map(Claim::lock);
+    keep.extend(locks.clone().map(|fd| -> &dyn AsRawFd { fd }));
+    process::close_all_but(&keep);
+    drop(keep);
     let prepared = prepare(&start);
     let answer = match &prepared {
         Ok(_) => b"=".to_vec(),
@@ -112,7 +120,7 @@ fn live(start: Start<'_>) -> i32 {
     let mut keep: Vec<&dyn AsRawFd> =
         vec![&start.lease, &start.holder, directory, record, &signals];
     let doors = door.iter().flat_map(Door::descriptors);
-    keep.extend(doors.map(|fd| -> &dyn AsRawFd { fd }));
+    keep.extend(doors.chain(locks).map(|fd| -> &dyn AsRawFd { fd }));
     keep.extend(trail.descriptors());
     process::close_all_but(&keep);
     drop(keep);

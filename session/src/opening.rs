@@ -125,6 +125,7 @@ fn make(
         lease: init_lease,
         holder,
         record: &record,
+        claims: &claims,
         has_door,
         format: asking.format,
     })?;

@@ -183,6 +183,11 @@ impl Claim {
         [&self.store, &self.scratch, &self.lock]
     }
 
+    /// While a copy of this is open, nobody takes the directory for waste.
+    pub(crate) fn lock(&self) -> &OwnedFd {
+        &self.lock
+    }
+
     /// Gives the directory up, and empties it if nobody else has it. To be called again if it
     /// fails.
     ///
