@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use nsshell_config::{Namespace, printable};
+use nsshell_session::sys::Errno;
 use nsshell_session::sys::signal::{CONTINUE, HANG_UP, KILL, Signal, TERMINATE};
 
 use crate::cli::EndArguments;
@@ -91,6 +92,8 @@ struct Asked<'a> {
     grace: Duration,
     /// as a sentence's end; empty if they cannot be counted
     logins: String,
+    /// why its init could not be told, though it lives
+    untold: Option<Errno>,
 }
 
 impl<'a> Asked<'a> {
@@ -103,16 +106,20 @@ impl<'a> Asked<'a> {
         let plan = found.plan().ok().flatten().and_then(|plan| plan.session);
         let grace = plan.map_or(GRACE, |plan| Duration::from_secs(plan.grace.into()));
         let signal = if now { KILL } else { TERMINATE };
-        match found.state {
+        let untold = match found.state {
             // One that is gone already is waited for in no time.
-            State::Alive(_) => drop(found.signal(signal)),
+            State::Alive(_) => found.signal(signal).err().filter(|why| *why != Errno::SRCH),
             // A user's own: init is root's, but the processes are not.
-            _ => tell(&others(found), now),
-        }
+            _ => {
+                tell(&others(found), now);
+                None
+            }
+        };
         Self {
             found,
             grace,
             logins,
+            untold,
         }
     }
 
@@ -126,6 +133,10 @@ impl<'a> Asked<'a> {
     ) -> Result<bool, Error> {
         let record = &self.found.record;
         let name = format!("session {} of {}", record.session, printable(&record.user));
+        if let Some(errno) = self.untold {
+            writeln!(told, "{name} cannot be told to end: {errno}")?;
+            return Ok(false);
+        }
         let mut ended = true;
         if matches!(self.found.state, State::Alive(_)) {
             ended = self.found.wait(started + self.grace + MORE);

@@ -208,8 +208,9 @@ impl Session {
         // of a session that the login was in.
         let state = self.lease.get().map(state);
         if state != Some(Init::Holds) {
-            // Its failure is the lesser one; and a lease that init gave up is nothing to give.
-            let _ = self.leave();
+            // Its failure is the lesser one. Whoever is refused gives the lease up, once: after that
+            // it looks like that of an init that was killed.
+            let _ = self.go_back();
             return Err(Error::NotAsPlanned(
                 "the session has ended while it was entered; log in again".to_owned(),
             ));
@@ -223,6 +224,12 @@ impl Session {
     /// # Errors
     /// A namespace could not be gone back to. The session ends all the same.
     pub fn leave(&self) -> Result<(), Error> {
+        let result = self.go_back();
+        self.give_up();
+        result
+    }
+
+    fn go_back(&self) -> Result<(), Error> {
         let mut result = Ok(());
         for namespace in &self.before {
             let back = namespace.get().ok_or(Errno::BADF).and_then(ns::join_one);
@@ -234,7 +241,6 @@ impl Session {
         if result.is_ok() {
             self.go_back_to_directory();
         }
-        self.give_up();
         result
     }
 

@@ -155,6 +155,14 @@ impl Turn {
     }
 }
 
+impl Drop for Turn {
+    /// Closing would leave the lock to whoever has a copy of the descriptor: the janitor, until
+    /// it comes to closing its own.
+    fn drop(&mut self) {
+        lock::release(&self.directory);
+    }
+}
+
 /// The names in the directory of a user; what has not become a door, and never will, is removed.
 fn sessions(directory: &OwnedFd, uid: u32) -> Result<Vec<String>, Errno> {
     let mut names = Vec::new();

@@ -86,12 +86,6 @@ fn live(start: Start<'_>) -> i32 {
     let [directory, record] = start.record.descriptors();
     // The helper's socket to the module above all: it must end with the helper. And the user's
     // lock, which the helper may hold.
-    let claims = || {
-        start
-            .claims
-            .iter()
-            .map(|claim| claim.lock() as &dyn AsRawFd)
-    };
     let mut keep: Vec<&dyn AsRawFd> = vec![
         &start.helper,
         &start.lease,
@@ -99,7 +93,9 @@ fn live(start: Start<'_>) -> i32 {
         directory,
         record,
     ];
-    keep.extend(claims());
+    // As long as init lives the claims are the session's, whatever becomes of their janitor.
+    let locks = start.claims.iter().map(Claim::lock);
+    keep.extend(locks.clone().map(|fd| -> &dyn AsRawFd { fd }));
     process::close_all_but(&keep);
     drop(keep);
     let prepared = prepare(&start);
@@ -123,10 +119,8 @@ fn live(start: Start<'_>) -> i32 {
     } = prepared;
     let mut keep: Vec<&dyn AsRawFd> =
         vec![&start.lease, &start.holder, directory, record, &signals];
-    // Should the janitor be killed, nobody takes them for waste while the session lives.
-    keep.extend(claims());
     let doors = door.iter().flat_map(Door::descriptors);
-    keep.extend(doors.map(|fd| -> &dyn AsRawFd { fd }));
+    keep.extend(doors.chain(locks).map(|fd| -> &dyn AsRawFd { fd }));
     keep.extend(trail.descriptors());
     process::close_all_but(&keep);
     drop(keep);

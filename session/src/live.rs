@@ -127,13 +127,26 @@ fn records(directory: &OwnedFd) -> Result<Vec<Found>, Errno> {
 
 /// Whether anybody holds the lock on a record.
 pub(crate) fn is_held(file: &OwnedFd) -> bool {
-    rustix::fs::flock(file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+    // Any error, not only that of a lock that is held: a live session's record is not removed
+    // for want of memory (flock(2): ENOLCK).
+    rustix::fs::flock(file, FlockOperation::NonBlockingLockShared).is_err()
 }
 
 pub(crate) fn read(file: OwnedFd) -> Option<Record> {
+    parsed(file).ok().flatten()
+}
+
+/// The record in a file; none if it is of another version.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn parsed(file: OwnedFd) -> Result<Option<Record>, Errno> {
     let mut text = Vec::new();
-    File::from(file).take(1 << 20).read_to_end(&mut text).ok()?;
-    serde_json::from_slice(&text).ok()
+    File::from(file)
+        .take(1 << 20)
+        .read_to_end(&mut text)
+        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    Ok(serde_json::from_slice(&text).ok())
 }
 
 /// Takes init in hand and looks whether it is the one that the record means.

@@ -242,7 +242,7 @@ fn cannot_list(errno: Errno) -> Error {
 /// removed.
 ///
 /// # Errors
-/// The directory cannot be opened.
+/// The directory cannot be opened, or the record not be read.
 pub(crate) fn find(session: &str, uid: u32) -> Result<Option<Record>, Error> {
     let state = match live::open_directory(Path::new(STATE)) {
         Err(Errno::NOENT) => return Ok(None),
@@ -254,7 +254,11 @@ pub(crate) fn find(session: &str, uid: u32) -> Result<Option<Record>, Error> {
         other => other.map_err(cannot_list)?,
     };
     if live::is_held(&file) {
-        return Ok(live::read(file));
+        // One that cannot be read is not one that is dead: there would be two sessions.
+        return live::parsed(file).map_err(|errno| {
+            let doing = format!("cannot read the record of session {session}");
+            Error::system(doing, errno)
+        });
     }
     // Its init was killed before it could remove it.
     copies::remove(&state, uid, session);

@@ -104,24 +104,32 @@ fn sweep_doors(swept: &mut Vec<Swept>) -> Result<(), Errno> {
         return Ok(());
     };
     for uid in names(&users)? {
-        let Ok(of_user) = fd::open_beneath(&users, &uid, OFlags::DIRECTORY) else {
-            continue;
-        };
-        // Somebody looks for a session of the user or makes one, and sweeps as well.
-        if !lock::try_exclusive(&of_user) {
-            continue;
-        }
-        for name in all_names(&of_user)? {
-            let path = Path::new(USERS).join(&uid).join(&name);
-            if door::sweep_dead(&of_user, &path)? {
-                let session = shown(&name).trim_start_matches('.').to_owned();
-                swept.push(Swept::Door(session, shown(&uid)));
-            }
-        }
-        // With the lock held, as whoever waits for it looks whether it is still there.
-        let _ = rustix::fs::unlinkat(&users, &uid, AtFlags::REMOVEDIR);
+        // An init that shuts its door while the lock is held here leaves the directory to us.
+        while sweep_doors_of(&users, &uid, swept)? {}
     }
     Ok(())
+}
+
+/// The same for one user; whether the directory has become empty only after it was looked at.
+fn sweep_doors_of(users: &OwnedFd, uid: &Path, swept: &mut Vec<Swept>) -> Result<bool, Errno> {
+    let Ok(of_user) = fd::open_beneath(users, uid, OFlags::DIRECTORY) else {
+        return Ok(false);
+    };
+    // Somebody looks for a session of the user or makes one, and sweeps as well.
+    if !lock::try_exclusive(&of_user) {
+        return Ok(false);
+    }
+    for name in all_names(&of_user)? {
+        let path = Path::new(USERS).join(uid).join(&name);
+        if door::sweep_dead(&of_user, &path)? {
+            let session = shown(&name).trim_start_matches('.').to_owned();
+            swept.push(Swept::Door(session, shown(uid)));
+        }
+    }
+    // With the lock held, as whoever waits for it looks whether it is still there.
+    let removed = rustix::fs::unlinkat(users, uid, AtFlags::REMOVEDIR);
+    lock::release(&of_user);
+    Ok(removed == Err(Errno::NOTEMPTY) && all_names(&of_user)?.is_empty())
 }
 
 fn remove(directory: impl AsFd, name: &Path) -> Result<(), Errno> {

@@ -89,6 +89,12 @@ pub fn is_being_written(file: impl AsFd) -> Result<bool> {
     }
 }
 
+/// Lets go of the lock, for every copy of the descriptor.
+pub fn release(file: impl AsFd) {
+    // Nothing to be done about it: the lock goes with the last copy.
+    let _ = rustix::fs::flock(file, FlockOperation::Unlock);
+}
+
 /// While it lives, SIGALRM comes to this thread again and again and interrupts what blocks.
 /// Again and again: a single one could come just before the call that it is meant for. To this
 /// thread: any other that took it would leave this one waiting.

@@ -107,7 +107,10 @@ fn live(claims: &[Claim], init: &OwnedFd) -> i32 {
         // Of sessions that are gone; what is left is told by whoever cannot remove their own.
         let _ = claim.sweep(Instant::now() + REMOVAL_LIMIT);
     }
-    let _ = socket::readable(init, None);
+    // Only its end counts: what a wait that fails would have removed is a live session's.
+    while socket::readable(init, None) != Ok(true) {
+        std::thread::sleep(PAUSES[0]);
+    }
     clean(claims);
     0
 }

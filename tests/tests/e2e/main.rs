@@ -42,6 +42,7 @@ mod machine;
 mod maps;
 mod nsctl;
 mod parts;
+mod points;
 mod profiles;
 mod ranges;
 mod refused;

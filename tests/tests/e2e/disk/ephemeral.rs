@@ -130,6 +130,29 @@ fn the_size_and_the_number_of_files_in_memory_are_limited() {
 }
 
 #[test]
+fn what_a_live_session_has_on_disk_stays_when_its_janitor_is_killed_and_another_login_cleans_up() {
+    root_or_skip!();
+    let disk = Disk::new();
+    let host = disk.host(&on_disk());
+    let mut session = host.session("alice");
+    session.ask("cd; echo mine > file").ok();
+    host.run("pkill -KILL -x nsshell-janitor").ok();
+    // Its janitor removes what dead sessions have left in the store.
+    host.ssh("alice", "true").ok();
+    wait_for("the other session's janitor", || {
+        !host.run("pgrep -x nsshell-janitor").success()
+    });
+    let look = "cat ~/file; echo more > ~/other && cat ~/other";
+    assert_eq!(session.ask(look).ok(), "mine\nmore");
+    session.end().ok();
+    wait_for("the end of its init", || {
+        !host.run("pgrep -x nsshell-init").success()
+    });
+    host.ssh("alice", "true").ok();
+    wait_for_empty(&host, STORE);
+}
+
+#[test]
 fn what_is_on_disk_is_gone_after_every_kind_of_end() {
     root_or_skip!();
     let disk = Disk::new();
