@@ -23,6 +23,8 @@ pub mod ns;
 pub mod pidfd;
 #[cfg(feature = "engine")]
 pub mod pivot;
+#[cfg(feature = "engine")]
+pub mod priority;
 pub mod process;
 #[cfg(feature = "engine")]
 pub mod pty;

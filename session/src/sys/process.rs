@@ -426,7 +426,8 @@ pub fn loopback_up() -> Result<()> {
 }
 
 /// Lifts the limits that somebody else's process may have set (getrlimit(2)): a session's
-/// init must not die of its user's CPU or file size limit. No core file is ever written.
+/// init must not die of its user's CPU or file size limit, and needs descriptors for the logins
+/// of others than the one that it was made for. No core file is ever written.
 pub fn reset_limits() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let none = Rlimit {
@@ -454,6 +455,22 @@ pub fn reset_limits() {
             maximum: Some(0),
         },
     );
+    // As the kernel has them for its first process, the second with room for many logins.
+    for (resource, usual, most) in [
+        (Resource::Stack, 8 << 20, None),
+        (Resource::Nofile, 1024, Some(65536)),
+    ] {
+        let limit = getrlimit(resource);
+        let wider = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a.max(b));
+        let maximum = wider(limit.maximum, most);
+        for maximum in [maximum, limit.maximum] {
+            let least = maximum.map_or(usual, |most| most.min(usual));
+            let current = wider(limit.current, Some(least));
+            if setrlimit(resource, Rlimit { current, maximum }).is_ok() {
+                break;
+            }
+        }
+    }
 }
 
 /// Raises the limit of descriptors as far as it goes: a session's init has two a login.
