@@ -20,11 +20,12 @@ use crate::{STATE, USERS};
 /// How often the directory of a user may vanish between two calls of ours before it is odd.
 const TRIES: usize = 50;
 
-/// The directory of a user, locked.
+/// The directory of a user, locked; or not, by who may only look into it.
 #[derive(Debug)]
 pub(crate) struct Turn {
     directory: OwnedFd,
     uid: u32,
+    locked: bool,
 }
 
 /// Whether nobody listens at the door of a session any more.
@@ -107,10 +108,31 @@ pub(crate) fn lock(uid: u32, deadline: Instant, limit: u32) -> Result<Turn, Erro
         }
         // Removed while we waited: then it locks nobody else out.
         if rustix::fs::fstat(&directory).map_err(cannot(uid))?.st_nlink > 0 {
-            return Ok(Turn { directory, uid });
+            return Ok(Turn {
+                directory,
+                uid,
+                locked: true,
+            });
         }
     }
     Err(cannot(uid)(Errno::NOENT))
+}
+
+/// Looks without waiting for anybody, and without anybody having to wait; none if the user has
+/// no session with a door.
+///
+/// # Errors
+/// /run is not ours.
+pub(crate) fn glance(uid: u32) -> Result<Option<Turn>, Error> {
+    let own = Path::new(USERS).join(uid.to_string());
+    match fd::open_beneath(CWD, &own, OFlags::DIRECTORY) {
+        Err(Errno::NOENT) => Ok(None),
+        directory => Ok(Some(Turn {
+            directory: directory.map_err(cannot(uid))?,
+            uid,
+            locked: false,
+        })),
+    }
 }
 
 impl Turn {
@@ -133,12 +155,17 @@ impl Turn {
 
     /// Takes away the door of a session that is dead.
     pub(crate) fn sweep(&self, session: &str) {
+        if !self.locked {
+            return;
+        }
         let _ = rustix::fs::unlinkat(&self.directory, session, AtFlags::empty());
     }
 
     /// Takes away the directory if there is no door in it.
     pub(crate) fn tidy(self) {
-        remove_directory(self.uid);
+        if self.locked {
+            remove_directory(self.uid);
+        }
     }
 }
 

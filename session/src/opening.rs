@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use nsshell_config::{Plan, SessionPlan};
+use nsshell_config::{Plan, Scope, SessionPlan};
 
 use crate::audit::{Facts, Format, NAMESPACE};
 use crate::error::Error;
@@ -116,7 +116,7 @@ fn make(
         .holder
         .try_clone()
         .map_err(|_| cannot(Errno::MFILE))?;
-    let has_door = join::has_door(plan);
+    let has_door = wanted.standing.has_door();
     let init = init::start(init::Start {
         plan,
         session,
@@ -137,6 +137,10 @@ fn make(
         deadline,
         has_door,
         replaced: wanted.replaced.as_deref().unwrap_or_default(),
+        apart: match session.life.scope {
+            Scope::User => wanted.standing.reason(),
+            Scope::Session => "",
+        },
     };
     let finished = finish(&made, maker).and_then(|reply| {
         janitor::start(&claims, &init)?;
@@ -174,6 +178,8 @@ struct Making<'a> {
     has_door: bool,
     /// the session that was ended for this one; empty: none
     replaced: &'a str,
+    /// why no other login of the user will share it; empty: they do, or are not to
+    apart: &'static str,
 }
 
 /// What needs a running init: its user namespace, its word that it is ready, its record.
@@ -204,7 +210,9 @@ fn finish(making: &Making<'_>, maker: Option<Result<Maker, Error>>) -> Result<Re
         .map(|path| format!("XDG_RUNTIME_DIR={}", path.display()))
         .into_iter()
         .collect();
-    let facts = trail::facts(plan, &record.session).with("replaced", making.replaced);
+    let facts = trail::facts(plan, &record.session)
+        .with("replaced", making.replaced)
+        .with("apart", making.apart);
     let facts = with_init(facts, init.pid, kinds, &namespaces);
     record.publish(
         plan,

@@ -7,7 +7,6 @@
 //!
 //! Nothing of the visit keeps the session alive: it ends with the session.
 
-mod cgroup;
 mod relay;
 
 use std::ffi::{CString, OsStr, OsString};
@@ -26,7 +25,7 @@ use crate::sys::process::{self, Ended};
 use crate::sys::signal::{self, Mask, SignalFd};
 use crate::sys::terminal::Terminal;
 use crate::sys::{Errno, fd, ns, pty};
-use crate::{NSSHELL, accounts, init, view};
+use crate::{NSSHELL, accounts, cgroup, init, view};
 use relay::{Pipe, Shown};
 
 /// How far a visit goes.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod crash;
+mod foreign;
 mod forgery;
 mod limits;
 
