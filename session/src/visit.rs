@@ -147,7 +147,12 @@ fn visit(visitor: &Visitor<'_>, signals: &SignalFd, name: &str) -> Result<Ended,
     let child = child.map_err(cannot)?;
     // Ours would keep the terminal, or the pipe, from ever coming to its end.
     drop(given);
-    relay::run(&child, signals, &pipes, shown.as_ref()).map_err(cannot)
+    let ended = relay::run(&child, signals, &pipes, shown.as_ref()).map_err(cannot)?;
+    ended.ok_or_else(|| {
+        Error::NotAsPlanned(format!(
+            "the command in {name} has ended, nobody knows how: a process of its user's traces it"
+        ))
+    })
 }
 
 impl Visitor<'_> {

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::{DumpableBehavior, WaitIdOptions, WaitStatus};
 use rustix::thread::{Gid, Uid};
@@ -129,8 +129,13 @@ pub fn end_as(ended: Ended) -> u8 {
     u8::try_from(ended.shell_status()).unwrap_or(u8::MAX)
 }
 
+/// How long a child's end that does not show is waited for before the next look.
+const AGAIN: Duration = Duration::from_millis(2);
+
 impl Child {
-    /// Waits for the end, until `deadline`; `None` if it is still running then.
+    /// Waits for the end, until `deadline`; `None` if it is still running then, or if a process
+    /// that traces it has not taken note of its end (ptrace(2)): until then the kernel hides
+    /// that from its parent, though not from who holds its pidfd.
     ///
     /// # Errors
     /// ECHILD if somebody else has waited for it, or the kernel has because SIGCHLD is
@@ -140,9 +145,20 @@ impl Child {
             return Ok(None);
         }
         // __WALL: the child may have been made with another exit signal than SIGCHLD.
-        let options = WaitIdOptions::EXITED | WaitIdOptions::from_bits_retain(libc::__WALL as u32);
-        let id = rustix::process::WaitId::PidFd(self.pidfd.as_fd());
-        let status = rustix::process::waitid(id, options)?.ok_or(Errno::CHILD)?;
+        let options = WaitIdOptions::EXITED
+            | WaitIdOptions::NOHANG
+            | WaitIdOptions::from_bits_retain(libc::__WALL as u32);
+        let id = || rustix::process::WaitId::PidFd(self.pidfd.as_fd());
+        let status = loop {
+            if let Some(status) = rustix::process::waitid(id(), options)? {
+                break status;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            std::thread::sleep(left.min(AGAIN));
+        };
         Ok(Some(
             match (status.exit_status(), status.terminating_signal()) {
                 (Some(status), _) => Ended::Exited(status),

@@ -249,3 +249,57 @@ fn a_layer_that_the_session_does_not_have_is_refused() {
         "1000"
     );
 }
+
+/// The number of a system call on this machine: keyctl(2), ptrace(2).
+fn system_call(name: &str) -> u32 {
+    match (name, std::env::consts::ARCH) {
+        ("keyctl", "x86_64") => 250,
+        ("keyctl", "aarch64") => 219,
+        ("ptrace", "x86_64") => 101,
+        ("ptrace", "aarch64") => 117,
+        other => panic!("what is the number of {other:?}?"),
+    }
+}
+
+#[test]
+fn a_visit_ends_though_a_process_of_the_user_s_writes_to_its_terminal_for_ever() {
+    root_or_skip!();
+    let host = Host::confined();
+    let _alice = host.session("alice");
+    let name = name_of(&host, "alice");
+    let mut screen = host.pty(&format!(
+        "nsctl enter {name} -- sh -c 'setsid -f yes; sleep 0.5'; echo \"status $?\"; sleep 1000"
+    ));
+    screen.expect("y\r\n");
+    screen.expect("status 0");
+    // The same without a terminal to type on, where the output is a pipe.
+    let mut screen = host.pty(&format!(
+        "nsctl enter {name} -- sh -c 'setsid -f yes; sleep 0.5' </dev/null; echo \"status $?\"; \
+         sleep 1000"
+    ));
+    screen.expect("y\r\n");
+    screen.expect("status 0");
+}
+
+#[test]
+fn a_visit_ends_though_a_process_of_the_user_s_hides_the_end_of_its_command() {
+    root_or_skip!();
+    let host = Host::confined();
+    let _alice = host.session("alice");
+    let name = name_of(&host, "alice");
+    // PTRACE_SEIZE, and never a wait(2). No signal may come to the one that is traced: it would
+    // stop for the tracer to see that, too.
+    let script = format!(
+        "my $me = $$ + 0; \
+         if (!fork) {{ \
+           close STDOUT; close STDERR; \
+           syscall({}, 0x4206, $me, 0, 0) == 0 or exit 1; sleep 1000 \
+         }} \
+         select(undef, undef, undef, 1); exit 0",
+        system_call("ptrace")
+    );
+    let visit = host.run(&format!("nsctl enter {name} -- perl -e '{script}'"));
+    assert_eq!(visit.code(), Some(125), "{visit}");
+    assert!(visit.fails().contains("has ended, nobody knows how"));
+    assert!(host.run("pgrep -u alice -x perl").success());
+}
