@@ -13,6 +13,8 @@ pub mod caps;
 pub mod fd;
 #[cfg(feature = "engine")]
 pub mod fsid;
+#[cfg(feature = "engine")]
+pub mod leave;
 pub mod lock;
 #[cfg(feature = "engine")]
 pub mod log;
