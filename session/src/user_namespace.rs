@@ -91,12 +91,12 @@ impl Maker {
     }
 
     fn hear_done(&self, deadline: Instant) -> Result<(), Error> {
-        let said = match socket::receive(&self.socket, deadline) {
+        let said = match socket::receive_message(&self.socket, deadline) {
             Err(Errno::TIMEDOUT) => {
                 let what = "the maker of the user namespace";
                 return Err(Error::too_slow(what, self.started));
             }
-            said => said.map_err(cannot)?.0,
+            said => said.map_err(cannot)?,
         };
         let errno = |bytes: &[u8; 4]| Errno::from_raw_os_error(i32::from_ne_bytes(*bytes));
         match said[..] {
