@@ -87,7 +87,7 @@ fn look() -> Result<(Vec<Row>, usize), Error> {
             logins: found.logins(deadline),
             processes: inside.len(),
             memory: inside.iter().map(|process| process.memory).sum(),
-            files: host::usage(&found.record),
+            files: host::usage(&found),
             record: found.record,
         }
     };
