@@ -83,14 +83,15 @@ fn live(start: Start<'_>) -> i32 {
     let [directory, record] = start.record.descriptors();
     // The helper's socket to the module above all: it must end with the helper. And the user's
     // lock, which the helper may hold.
-    process::close_all_but(&[
+    let closed = process::close_all_but(&[
         &start.helper,
         &start.lease,
         &start.holder,
         directory,
         record,
     ]);
-    let prepared = prepare(&start);
+    let closed = closed.map_err(|errno| Error::system("cannot close what is the helper's", errno));
+    let prepared = closed.and_then(|()| prepare(&start));
     let answer = match &prepared {
         Ok(_) => b"=".to_vec(),
         Err(error) => [b"!", error.to_string().as_bytes()].concat(),
@@ -114,7 +115,8 @@ fn live(start: Start<'_>) -> i32 {
     let doors = door.iter().flat_map(Door::descriptors);
     keep.extend(doors.map(|fd| -> &dyn AsRawFd { fd }));
     keep.extend(trail.descriptors());
-    process::close_all_but(&keep);
+    // The same call has been let through before.
+    let _ = process::close_all_but(&keep);
     drop(keep);
     process::raise_descriptors();
     process::shrink();

@@ -77,10 +77,12 @@ fn become_program(argv: &[CString], output: &OwnedFd, who: As) -> i32 {
         fd::install(output, 1)?;
         fd::install(output, 2)
     };
-    if become_it().is_err() {
+    if become_it()
+        .and_then(|()| process::close_all_but(&[]))
+        .is_err()
+    {
         return 126;
     }
-    process::close_all_but(&[]);
     let borrowed: Vec<_> = argv.iter().map(CString::as_c_str).collect();
     let errno = process::execute(borrowed[0], &borrowed, &[]);
     let why = match errno {

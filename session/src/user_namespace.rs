@@ -140,8 +140,8 @@ fn cannot(errno: Errno) -> Error {
 fn live(account: &Account, socket: &OwnedFd) -> i32 {
     // First of all: from the moment that this process is the user's, the user may look into
     // it, and none of the helper's descriptors must be there to be found.
-    process::close_all_but(&[socket]);
-    if !report(socket, enter_new(account)) {
+    let closed = process::close_all_but(&[socket]).map_err(|errno| (MAKE, errno));
+    if !report(socket, closed.and_then(|()| enter_new(account))) {
         return 1;
     }
     let order = socket::receive(socket, Instant::now() + std::time::Duration::from_secs(120));

@@ -198,7 +198,7 @@ impl Visitor<'_> {
         if interactive {
             pty::control(std::io::stdin()).map_err(cannot)?;
         }
-        process::close_all_but(&[]);
+        process::close_all_but(&[]).map_err(cannot)?;
         // A standard descriptor may be one, as in `nsctl enter k3 </`.
         enter::close_outside()?;
         process::set_umask(0o022);

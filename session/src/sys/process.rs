@@ -330,7 +330,11 @@ pub fn die_with_parent(yes: bool) -> Result<()> {
 }
 
 /// Closes every descriptor above 2 except `keep`, which is in any order.
-pub fn close_all_but(keep: &[&dyn AsRawFd]) {
+///
+/// # Errors
+/// EPERM, ENOSYS: a filter of system calls does not let us. Any may be open still, so that who
+/// must not have them must not go on.
+pub fn close_all_but(keep: &[&dyn AsRawFd]) -> Result<()> {
     let mut numbers: Vec<u32> = keep
         .iter()
         .filter_map(|fd| u32::try_from(fd.as_raw_fd()).ok())
@@ -342,10 +346,14 @@ pub fn close_all_but(keep: &[&dyn AsRawFd]) {
             // SAFETY: no memory is passed. Rust values that own these descriptors belong to
             // code that the caller, a fresh copy of another process or one that only waits
             // for its end, never returns to.
-            unsafe { libc::syscall(libc::SYS_close_range, first, number - 1, 0) };
+            let done = unsafe { libc::syscall(libc::SYS_close_range, first, number - 1, 0) };
+            if done != 0 {
+                return Err(last_errno());
+            }
         }
         first = first.max(number.saturating_add(1));
     }
+    Ok(())
 }
 
 /// Executes a program in place of the caller, searching no path. Returns only on failure.

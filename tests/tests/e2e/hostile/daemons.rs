@@ -1,0 +1,24 @@
+//! Where root's programs ask daemons, or a filter of system calls stands between them and us.
+
+use nsshell_tests::{Host, root_or_skip};
+
+fn host(keys: &str) -> Host {
+    Host::builder()
+        .confined()
+        .without_sshd()
+        .policy(&format!("[profile.standard]\n{keys}\n"))
+        .user("alice")
+        .start()
+}
+
+#[test]
+fn g6_who_cannot_close_what_the_user_must_not_have_makes_no_session() {
+    root_or_skip!();
+    let host = host("");
+    host.run("su alice -c true").ok();
+    let line = "strace -f -qq -o /dev/null -e trace=close_range -e inject=close_range:error=EPERM \
+                su alice -c 'echo in'";
+    let refused = host.run(line);
+    refused.fails();
+    assert!(!refused.text().contains("in\n"));
+}
