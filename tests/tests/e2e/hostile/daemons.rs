@@ -22,3 +22,14 @@ fn g6_who_cannot_close_what_the_user_must_not_have_makes_no_session() {
     refused.fails();
     assert!(!refused.text().contains("in\n"));
 }
+
+#[test]
+fn a_filter_of_system_calls_is_not_taken_for_threads() {
+    root_or_skip!();
+    let host = host("");
+    let line = "strace -f -qq -o /dev/null -e trace=unshare -e inject=unshare:error=EPERM \
+                su alice -c 'echo in'";
+    host.run(line).fails();
+    host.wait_for_log("refused:");
+    assert!(!host.log().contains("has threads"));
+}
