@@ -64,6 +64,11 @@ pub trait Facts: Host {
     /// Whether there is a group of this name.
     fn has_group(&self, name: &str) -> bool;
 
+    /// Whether groups come from a source that may be away.
+    fn has_remote_groups(&self) -> bool {
+        false
+    }
+
     /// Whether this is a directory.
     fn is_directory(&self, path: &Path) -> bool;
 

@@ -240,3 +240,66 @@ fn every_doubtful_policy_is_told_as_its_file_expects() {
     });
     assert!(count >= 2, "{count}");
 }
+
+/// The same host with a name service for its groups.
+struct Remote(Small);
+
+impl Host for Remote {
+    fn groups(&self, account: &Account) -> Result<Vec<String>, Error> {
+        self.0.groups(account)
+    }
+    fn primary_group(&self, account: &Account) -> Result<String, Error> {
+        self.0.primary_group(account)
+    }
+    fn ranges(&self, account: &Account, kind: IdKind) -> Result<Vec<Range>, Error> {
+        self.0.ranges(account, kind)
+    }
+    fn hostname(&self) -> Result<String, Error> {
+        self.0.hostname()
+    }
+}
+
+impl Facts for Remote {
+    fn accounts(&self) -> &[Account] {
+        self.0.accounts()
+    }
+    fn account(&self, name: &str) -> Option<Account> {
+        self.0.account(name)
+    }
+    fn has_group(&self, name: &str) -> bool {
+        self.0.has_group(name)
+    }
+    fn has_remote_groups(&self) -> bool {
+        true
+    }
+    fn is_directory(&self, path: &Path) -> bool {
+        self.0.is_directory(path)
+    }
+    fn exists(&self, path: &Path) -> bool {
+        self.0.exists(path)
+    }
+    fn is_program(&self, path: &Path) -> bool {
+        self.0.is_program(path)
+    }
+}
+
+#[test]
+fn confining_by_groups_that_may_be_away_is_warned_of_where_the_default_leaves_alone() {
+    let warned = |facts: &dyn Facts, text: &str| {
+        let policy = parse(text);
+        let found = lint(&policy, facts);
+        found
+            .iter()
+            .any(|one| one.to_string().contains("groups come from a name service"))
+    };
+    let alice = || Small(vec![account("alice", 1000)]);
+    let by_group = "[[rule]]\nusers = ['@staff']\nprofile = 'standard'\n";
+    let open = format!("default = 'none'\n{by_group}");
+    assert!(warned(&Remote(alice()), &open));
+    assert!(!warned(&alice(), &open));
+    assert!(!warned(&Remote(alice()), by_group));
+    let exempt = "[[rule]]\nusers = ['@staff']\nprofile = 'none'\n";
+    assert!(!warned(&Remote(alice()), exempt));
+    let by_name = "default = 'none'\n[[rule]]\nusers = ['alice']\nprofile = 'standard'\n";
+    assert!(!warned(&Remote(alice()), by_name));
+}

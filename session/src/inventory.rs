@@ -139,6 +139,11 @@ impl Facts for Inventory {
             || (!self.all_groups && nix::unistd::Group::from_name(name).is_ok_and(|g| g.is_some()))
     }
 
+    fn has_remote_groups(&self) -> bool {
+        let nsswitch = accounts::read_if_there("/etc/nsswitch.conf");
+        nsswitch.is_ok_and(|text| accounts::has_remote_groups(&text))
+    }
+
     fn is_directory(&self, path: &Path) -> bool {
         path.is_dir()
     }
