@@ -98,11 +98,41 @@ pub(crate) fn profile(
             faults.error(at(set(&keys.command)), what).help(help);
         }
     }
+    open_to_all(name, profile, faults, &at);
     costs(name, keys, profile, faults, &at);
 }
 
 fn set<T>(key: &Option<At<T>>) -> Option<Place> {
     key.as_ref().map(|set| set.place)
+}
+
+/// Private directories that everybody may write, like /tmp, for want of a mode, and that lie
+/// where the host has none that everybody may write.
+fn open_to_all(
+    name: &str,
+    profile: &Profile,
+    faults: &mut Faults,
+    at: &impl Fn(Option<Place>) -> Place,
+) {
+    const SYSTEM: [&str; 8] = [
+        "/bin", "/boot", "/etc", "/lib", "/opt", "/sbin", "/usr", "/var",
+    ];
+    const OPEN: [&str; 4] = ["/var/tmp", "/var/lock", "/var/crash", "/var/spool"];
+    for private in profile.private.iter().filter(|one| one.has_no_mode()) {
+        let Some(path) = private.path.fixed().map(Path::new) else {
+            continue;
+        };
+        let is_in = |all: &[&str]| all.iter().any(|one| path.starts_with(one));
+        if is_in(&SYSTEM) && !is_in(&OPEN) {
+            let what = format!(
+                "everybody may write to {}, private in profile `{name}`: its mode is \"1777\", \
+                 and root's programs may trust what is there",
+                path.display()
+            );
+            let help = "say { path = ..., mode = \"0755\" }, or make private what is in it";
+            faults.warning(at(private.place), what).help(help);
+        }
+    }
 }
 
 /// What is allowed, and does less or more than it seems to.

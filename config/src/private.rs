@@ -42,6 +42,13 @@ pub(crate) struct Instance {
     pub(crate) place: Place,
 }
 
+impl Private {
+    /// Whether it is in memory, with the permissions that /tmp has.
+    pub(crate) fn has_no_mode(&self) -> bool {
+        self.instance.is_none() && self.mode.is_none()
+    }
+}
+
 /// The private directories of a profile that says nothing about them.
 pub(crate) fn standard() -> Vec<Private> {
     // these two need not exist on every host, /tmp does

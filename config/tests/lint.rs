@@ -303,3 +303,21 @@ fn confining_by_groups_that_may_be_away_is_warned_of_where_the_default_leaves_al
     let by_name = "default = 'none'\n[[rule]]\nusers = ['alice']\nprofile = 'standard'\n";
     assert!(!warned(&Remote(alice()), by_name));
 }
+
+#[test]
+fn a_private_directory_of_the_system_s_that_everybody_may_write_is_warned_of() {
+    let warned = |path: &str| {
+        let policy = parse(&format!("[profile.standard]\nprivate = [{path}]"));
+        let found = lint(&policy, &Small(vec![account("alice", 1000)]));
+        found
+            .iter()
+            .any(|one| one.to_string().contains("everybody may write to"))
+    };
+    assert!(warned("'/var'"));
+    assert!(warned("'/var/lib'"));
+    assert!(warned("{ path = '/etc/ssl', optional = true }"));
+    assert!(!warned("{ path = '/var', mode = '0755' }"));
+    assert!(!warned("'/var/tmp'"));
+    assert!(!warned("'/tmp'"));
+    assert!(!warned("'/scratch'"));
+}

@@ -12,6 +12,27 @@ fn host(keys: &str) -> Host {
 }
 
 #[test]
+fn g7_no_session_is_made_where_a_user_could_answer_for_a_daemon_of_the_name_service() {
+    root_or_skip!();
+    for (private, place) in [
+        (
+            "'/var'",
+            "/var of the session can be written by others (mode 1777)",
+        ),
+        (
+            "{ path = '/var/lib', mode = '1777' }",
+            "/var/lib of the session can be",
+        ),
+    ] {
+        let host = host(&format!("private = [{private}]"));
+        host.run("su alice -c 'mkdir -p /var/run/nscd'").fails();
+        host.wait_for_log(place);
+    }
+    let host = host("private = [{ path = '/var', mode = '0755' }]");
+    host.run("su alice -c true").ok();
+}
+
+#[test]
 fn g6_who_cannot_close_what_the_user_must_not_have_makes_no_session() {
     root_or_skip!();
     let host = host("");
