@@ -99,6 +99,7 @@ pub(crate) fn profile(
         }
     }
     open_to_all(name, profile, faults, &at);
+    made_by_anybody(name, profile, facts, faults, &at);
     costs(name, keys, profile, faults, &at);
 }
 
@@ -131,6 +132,36 @@ fn open_to_all(
             );
             let help = "say { path = ..., mode = \"0755\" }, or make private what is in it";
             faults.warning(at(private.place), what).help(help);
+        }
+    }
+}
+
+/// Sources of binds that another user can make before the one whom they are meant for.
+fn made_by_anybody(
+    name: &str,
+    profile: &Profile,
+    facts: &dyn Facts,
+    faults: &mut Faults,
+    at: &impl Fn(Option<Place>) -> Place,
+) {
+    for bind in profile
+        .binds
+        .iter()
+        .filter(|one| one.source.fixed().is_none())
+    {
+        let text = bind.source.text();
+        let fixed = text.split('{').next().unwrap_or_default();
+        let directory = fixed
+            .rsplit_once('/')
+            .map_or("", |(directory, _)| directory);
+        if facts.is_open_to_all(Path::new(directory)) {
+            let what = format!(
+                "everybody may write to {directory}, where the source {text} of a bind of profile \
+                 `{name}` is: with a link or a file of that name, a user has another one's logins \
+                 refused"
+            );
+            let help = "let only root make it, in a directory of root's";
+            faults.warning(at(Some(bind.place)), what).help(help);
         }
     }
 }

@@ -45,6 +45,9 @@ impl Facts for Small {
     fn exists(&self, path: &Path) -> bool {
         ["/", "/tmp", "/bin/bash", "/etc"].contains(&path.to_str().unwrap())
     }
+    fn is_open_to_all(&self, path: &Path) -> bool {
+        path == Path::new("/scratch")
+    }
     fn is_program(&self, path: &Path) -> bool {
         path == Path::new("/bin/bash")
     }
@@ -320,4 +323,20 @@ fn a_private_directory_of_the_system_s_that_everybody_may_write_is_warned_of() {
     assert!(!warned("'/var/tmp'"));
     assert!(!warned("'/tmp'"));
     assert!(!warned("'/scratch'"));
+}
+
+#[test]
+fn a_bind_whose_source_anybody_may_make_is_warned_of() {
+    let warned = |source: &str| {
+        let bind =
+            format!("binds = [{{ source = '{source}', target = '/work', optional = true }}]");
+        let policy = parse(&format!("[profile.standard]\n{bind}\n"));
+        let found = lint(&policy, &Small(vec![account("alice", 1000)]));
+        let is_it = |line: &str| line.contains("a user has another one's logins refused");
+        found.iter().any(|one| is_it(&one.to_string()))
+    };
+    assert!(warned("/scratch/{user}"));
+    assert!(warned("/scratch/of-{user}/work"));
+    assert!(!warned("/srv/{user}"));
+    assert!(!warned("/scratch/common"));
 }
