@@ -64,6 +64,16 @@ pub trait Facts: Host {
     /// Whether there is a group of this name.
     fn has_group(&self, name: &str) -> bool;
 
+    /// Whether this is a directory that everybody may write.
+    fn is_open_to_all(&self, _path: &Path) -> bool {
+        false
+    }
+
+    /// Whether groups come from a source that may be away.
+    fn has_remote_groups(&self) -> bool {
+        false
+    }
+
     /// Whether this is a directory.
     fn is_directory(&self, path: &Path) -> bool;
 

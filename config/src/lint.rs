@@ -13,8 +13,8 @@ use crate::pattern::{Name, Who};
 use crate::profile::{Profile, Ranges};
 use crate::rule::Rule;
 use crate::{
-    Account, BUILT_IN, Login, Namespace, Policy, lint_disk, lint_names, lint_places, lint_view,
-    suggest,
+    Account, BUILT_IN, Login, NONE, Namespace, Policy, lint_disk, lint_names, lint_places,
+    lint_view, suggest,
 };
 
 /// Among more names than this, none is suggested: each suggestion looks at all of them.
@@ -27,6 +27,7 @@ pub fn lint(policy: &Policy, facts: &dyn Facts) -> Vec<Diagnostic> {
     unreachable(policy, &mut faults);
     rules(policy, facts, &mut faults);
     exempt(policy, facts, &mut faults);
+    remote_groups(policy, facts, &mut faults);
     profiles(policy, facts, &mut faults);
     lint_disk::whole(policy, &mut faults);
     collisions(policy, &mut faults);
@@ -70,6 +71,26 @@ fn unreachable(policy: &Policy, faults: &mut Faults) {
                 }
             }
         }
+    }
+}
+
+/// Rules that confine by groups which may be away, where everybody else is left alone: some name
+/// services then say that the user is in none.
+fn remote_groups(policy: &Policy, facts: &dyn Facts, faults: &mut Faults) {
+    let leaves_alone = |rule: &&Rule| *rule.profile == *NONE;
+    let default = policy.rules.iter().find(|rule| rule.is_of_all());
+    let default = default.filter(leaves_alone);
+    let Some(default) = default.filter(|_| facts.has_remote_groups()) else {
+        return;
+    };
+    let mut rules = policy.rules.iter();
+    if let Some(rule) = rules.find(|rule| rule.confines_groups() && !leaves_alone(rule)) {
+        let what = "this rule confines by group, and groups come from a name service here: should \
+                    it say that a user is in none because it cannot ask, the user is left alone";
+        let noted = faults.warning(rule.place, what);
+        noted
+            .help("confine by default, and leave groups alone by rules")
+            .other(default.place, "by this");
     }
 }
 

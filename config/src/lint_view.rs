@@ -98,6 +98,8 @@ pub(crate) fn profile(
         }
     }
     loose(name, profile, facts, faults, &at);
+    open_to_all(name, profile, faults, &at);
+    made_by_anybody(name, profile, facts, faults, &at);
     costs(name, keys, profile, faults, &at);
 }
 
@@ -176,6 +178,65 @@ fn in_tree(profile: &Profile, path: &Path) -> PathBuf {
     match (&profile.root, path.strip_prefix("/")) {
         (Some(root), Ok(rest)) => root.join(rest),
         _ => path.to_owned(),
+    }
+}
+
+/// Private directories that everybody may write, like /tmp, for want of a mode, and that lie
+/// where the host has none that everybody may write.
+fn open_to_all(
+    name: &str,
+    profile: &Profile,
+    faults: &mut Faults,
+    at: &impl Fn(Option<Place>) -> Place,
+) {
+    const SYSTEM: [&str; 8] = [
+        "/bin", "/boot", "/etc", "/lib", "/opt", "/sbin", "/usr", "/var",
+    ];
+    const OPEN: [&str; 4] = ["/var/tmp", "/var/lock", "/var/crash", "/var/spool"];
+    for private in profile.private.iter().filter(|one| one.has_no_mode()) {
+        let Some(path) = private.path.fixed().map(Path::new) else {
+            continue;
+        };
+        let is_in = |all: &[&str]| all.iter().any(|one| path.starts_with(one));
+        if is_in(&SYSTEM) && !is_in(&OPEN) {
+            let what = format!(
+                "everybody may write to {}, private in profile `{name}`: its mode is \"1777\", \
+                 and root's programs may trust what is there",
+                path.display()
+            );
+            let help = "say { path = ..., mode = \"0755\" }, or make private what is in it";
+            faults.warning(at(private.place), what).help(help);
+        }
+    }
+}
+
+/// Sources of binds that another user can make before the one whom they are meant for.
+fn made_by_anybody(
+    name: &str,
+    profile: &Profile,
+    facts: &dyn Facts,
+    faults: &mut Faults,
+    at: &impl Fn(Option<Place>) -> Place,
+) {
+    for bind in profile
+        .binds
+        .iter()
+        .filter(|one| one.source.fixed().is_none())
+    {
+        let text = bind.source.text();
+        let fixed = text.split('{').next().unwrap_or_default();
+        let directory = fixed
+            .rsplit_once('/')
+            .map_or("", |(directory, _)| directory);
+        if facts.is_open_to_all(Path::new(directory)) {
+            let what = format!(
+                "everybody may write to {directory}, where the source {text} of a bind of profile \
+                 `{name}` is: with a link or a file of that name, a user has another one's logins \
+                 refused"
+            );
+            let help = "let only root make it, in a directory of root's";
+            faults.warning(at(Some(bind.place)), what).help(help);
+        }
     }
 }
 

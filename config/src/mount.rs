@@ -218,7 +218,7 @@ pub enum Mount {
         target: PathBuf,
         /// permission bits of its root, such as 0o1777
         mode: u32,
-        /// tmpfs(5)'s size= ("64m", "10%"); none: the kernel's default, half of the memory
+        /// tmpfs(5)'s size= ("64m", "10%"); none, as in plans of old: half of the memory
         #[serde(skip_serializing_if = "Option::is_none", default)]
         size: Option<String>,
         /// tmpfs(5)'s nr_inodes=; none: the kernel's default

@@ -11,6 +11,11 @@ use crate::{Contents, Error, Mount, entry, path, shape};
 /// Permission bits of a private directory if none are given, those of /tmp.
 const MODE: u32 = 0o1777;
 
+/// The most that one in memory holds if nothing is said. tmpfs(5) would give it half of the
+/// memory: one user with three of them could take more than there is, and nobody gets back what
+/// lies in files in memory when it is short.
+const SIZE: &str = "10%";
+
 /// The keys of an entry of `private`.
 pub const PRIVATE_KEYS: &[&str] = &[
     "path", "size", "inodes", "mode", "optional", "instance", "contents", "skeleton",
@@ -40,6 +45,13 @@ pub(crate) struct Instance {
     pub(crate) contents: Contents,
     pub(crate) skeleton: Option<At<PathBuf>>,
     pub(crate) place: Place,
+}
+
+impl Private {
+    /// Whether it is in memory, with the permissions that /tmp has.
+    pub(crate) fn has_no_mode(&self) -> bool {
+        self.instance.is_none() && self.mode.is_none()
+    }
 }
 
 /// The private directories of a profile that says nothing about them.
@@ -328,7 +340,7 @@ pub(crate) fn mounts(
             None => Mount::Tmpfs {
                 target,
                 mode: private.mode.unwrap_or(MODE),
-                size: private.size.clone(),
+                size: Some(private.size.as_deref().unwrap_or(SIZE).to_owned()),
                 inodes: private.inodes,
                 optional: private.optional,
             },

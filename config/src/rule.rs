@@ -100,6 +100,18 @@ impl Rule {
         named.any(is_manager)
     }
 
+    /// Whether the rule says nothing about whom it means.
+    pub(crate) fn is_of_all(&self) -> bool {
+        let lists = self.users.is_none() && self.uids.is_none() && self.services.is_none();
+        lists && self.ttys.is_none() && self.hosts.is_none()
+    }
+
+    /// Whether the rule is about who is in a group.
+    pub(crate) fn confines_groups(&self) -> bool {
+        let mut named = self.users.iter().flat_map(List::positives);
+        named.any(|item| matches!(item.what, Who::Group(_)))
+    }
+
     /// Whether the rule needs to know groups.
     pub(crate) fn mentions_groups(&self) -> bool {
         let users = self.users.iter().flat_map(|list| list.items.iter());

@@ -52,6 +52,9 @@ impl Facts for Small {
         let why = "belongs to uid 1000".to_owned();
         (path.starts_with(home) && path != home).then(|| (home.to_owned(), why))
     }
+    fn is_open_to_all(&self, path: &Path) -> bool {
+        path == Path::new("/scratch")
+    }
     fn is_program(&self, path: &Path) -> bool {
         path == Path::new("/bin/bash")
     }
@@ -574,4 +577,104 @@ fn a_directory_that_one_profile_keeps_is_not_emptied_by_another() {
     let want = "p.toml:9:40: /i/{user} is kept in one place and emptied in another, which takes it \
                 from both; say the same `contents`, or choose another directory";
     assert_eq!(said("/i/{user}", "empty"), [want]);
+}
+
+/// The same host with a name service for its groups.
+struct Remote(Small);
+
+impl Host for Remote {
+    fn groups(&self, account: &Account) -> Result<Vec<String>, Error> {
+        self.0.groups(account)
+    }
+    fn primary_group(&self, account: &Account) -> Result<String, Error> {
+        self.0.primary_group(account)
+    }
+    fn ranges(&self, account: &Account, kind: IdKind) -> Result<Vec<Range>, Error> {
+        self.0.ranges(account, kind)
+    }
+    fn hostname(&self) -> Result<String, Error> {
+        self.0.hostname()
+    }
+}
+
+impl Facts for Remote {
+    fn accounts(&self) -> &[Account] {
+        self.0.accounts()
+    }
+    fn account(&self, name: &str) -> Option<Account> {
+        self.0.account(name)
+    }
+    fn has_group(&self, name: &str) -> bool {
+        self.0.has_group(name)
+    }
+    fn has_remote_groups(&self) -> bool {
+        true
+    }
+    fn is_directory(&self, path: &Path) -> bool {
+        self.0.is_directory(path)
+    }
+    fn exists(&self, path: &Path) -> bool {
+        self.0.exists(path)
+    }
+    fn loose_above(&self, path: &Path) -> Option<(PathBuf, String)> {
+        self.0.loose_above(path)
+    }
+    fn is_program(&self, path: &Path) -> bool {
+        self.0.is_program(path)
+    }
+}
+
+#[test]
+fn confining_by_groups_that_may_be_away_is_warned_of_where_the_default_leaves_alone() {
+    let warned = |facts: &dyn Facts, text: &str| {
+        let policy = parse(text);
+        let found = lint(&policy, facts);
+        found
+            .iter()
+            .any(|one| one.to_string().contains("groups come from a name service"))
+    };
+    let alice = || Small(vec![account("alice", 1000)]);
+    let by_group = "[[rule]]\nusers = ['@staff']\nprofile = 'standard'\n";
+    let open = format!("default = 'none'\n{by_group}");
+    assert!(warned(&Remote(alice()), &open));
+    assert!(!warned(&alice(), &open));
+    assert!(!warned(&Remote(alice()), by_group));
+    let exempt = "[[rule]]\nusers = ['@staff']\nprofile = 'none'\n";
+    assert!(!warned(&Remote(alice()), exempt));
+    let by_name = "default = 'none'\n[[rule]]\nusers = ['alice']\nprofile = 'standard'\n";
+    assert!(!warned(&Remote(alice()), by_name));
+}
+
+#[test]
+fn a_private_directory_of_the_system_s_that_everybody_may_write_is_warned_of() {
+    let warned = |path: &str| {
+        let policy = parse(&format!("[profile.standard]\nprivate = [{path}]"));
+        let found = lint(&policy, &Small(vec![account("alice", 1000)]));
+        found
+            .iter()
+            .any(|one| one.to_string().contains("everybody may write to"))
+    };
+    assert!(warned("'/var'"));
+    assert!(warned("'/var/lib'"));
+    assert!(warned("{ path = '/etc/ssl', optional = true }"));
+    assert!(!warned("{ path = '/var', mode = '0755' }"));
+    assert!(!warned("'/var/tmp'"));
+    assert!(!warned("'/tmp'"));
+    assert!(!warned("'/scratch'"));
+}
+
+#[test]
+fn a_bind_whose_source_anybody_may_make_is_warned_of() {
+    let warned = |source: &str| {
+        let bind =
+            format!("binds = [{{ source = '{source}', target = '/work', optional = true }}]");
+        let policy = parse(&format!("[profile.standard]\n{bind}\n"));
+        let found = lint(&policy, &Small(vec![account("alice", 1000)]));
+        let is_it = |line: &str| line.contains("a user has another one's logins refused");
+        found.iter().any(|one| is_it(&one.to_string()))
+    };
+    assert!(warned("/scratch/{user}"));
+    assert!(warned("/scratch/of-{user}/work"));
+    assert!(!warned("/srv/{user}"));
+    assert!(!warned("/scratch/common"));
 }

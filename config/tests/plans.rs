@@ -24,7 +24,7 @@ fn tmpfs(target: &str, optional: bool) -> Mount {
     Mount::Tmpfs {
         target: target.into(),
         mode: 0o1777,
-        size: None,
+        size: Some("10%".to_owned()),
         inodes: None,
         optional,
     }

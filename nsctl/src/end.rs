@@ -1,6 +1,7 @@
 //! `nsctl end`: sessions are ended, and waited for.
 
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nsshell_config::{Namespace, printable};
@@ -89,6 +90,8 @@ fn is_within(found: &Found) -> bool {
 /// A session that has been told to end.
 struct Asked<'a> {
     found: &'a Found,
+    /// its namespaces, so that what is in them is its own; none if init was gone before
+    held: Option<Vec<OwnedFd>>,
     grace: Duration,
     /// as a sentence's end; empty if they cannot be counted
     logins: String,
@@ -98,6 +101,7 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     fn ask(found: &'a Found, now: bool, until: Instant) -> Self {
+        let held = found.hold();
         let logins = match found.logins(until) {
             None => String::new(),
             Some(1) => "; it had 1 login".to_owned(),
@@ -117,6 +121,7 @@ impl<'a> Asked<'a> {
         };
         Self {
             found,
+            held,
             grace,
             logins,
             untold,
@@ -145,9 +150,10 @@ impl<'a> Asked<'a> {
                 host::sweep()?;
             }
         }
-        // Without a PID namespace, the end of init is nobody else's.
+        // Without a PID namespace, the end of init is nobody else's. Nobody is looked for by
+        // namespaces that may be another session's by now.
         let by_hand = !matches!(self.found.state, State::Alive(_))
-            || !record.own_namespaces().contains_key(&Namespace::Pid);
+            || self.held.is_some() && !record.own_namespaces().contains_key(&Namespace::Pid);
         if ended && by_hand {
             ended = end_by_hand(self.found, started + self.grace, now);
         }

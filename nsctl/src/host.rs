@@ -154,8 +154,8 @@ pub(crate) fn outlive_the_terminal() {
 }
 
 /// What a session has written to where it will be gone; none if that cannot be seen.
-pub(crate) fn usage(record: &Record) -> Option<Usage> {
-    nsshell_session::usage::of(record)
+pub(crate) fn usage(session: &Found) -> Option<Usage> {
+    nsshell_session::usage::of(session)
 }
 
 /// A name service that has the ranges is asked for one account after the other, a program

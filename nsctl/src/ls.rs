@@ -91,7 +91,7 @@ fn look() -> Result<(Vec<Row>, [usize; 2]), Error> {
             logins: found.logins(deadline),
             processes: inside.len(),
             memory: inside.iter().map(|process| process.memory).sum(),
-            files: host::usage(&found.record),
+            files: host::usage(&found),
             record: found.record,
         }
     };

@@ -139,7 +139,11 @@ impl Host for SystemHost {
     fn groups(&self, account: &Account) -> Result<Vec<String>, nsshell_config::Error> {
         let failed =
             |errno: nix::Error| host_error("cannot look up the user's groups", errno as i32);
-        let source = group_source(&read_if_there("/etc/nsswitch.conf")?);
+        let nsswitch = read_if_there("/etc/nsswitch.conf")?;
+        let source = group_source(&nsswitch);
+        if has_remote_groups(&nsswitch) {
+            sources_answer()?;
+        }
         let text = match source {
             Source::Elsewhere => String::new(),
             // a file that is no text is left to the C library
@@ -295,6 +299,36 @@ fn group_source(nsswitch: &str) -> Source {
     }
 }
 
+/// Whether groups may come from another host, or from a daemon that asks one, which may be away.
+pub(crate) fn has_remote_groups(nsswitch: &str) -> bool {
+    const LOCAL: [&str; 3] = ["files", "systemd", "db"];
+    let lines = nsswitch.lines().filter_map(|line| {
+        let (database, sources) = line.split('#').next()?.split_once(':')?;
+        let database = database.trim();
+        let groups = ["group", "initgroups"];
+        let is_one = groups.iter().any(|one| database.eq_ignore_ascii_case(one));
+        is_one.then_some(sources)
+    });
+    // between brackets stand actions
+    let parts = lines.flat_map(|sources| sources.split('['));
+    let sources = parts.filter_map(|part| part.rsplit(']').next());
+    let mut sources = sources.flat_map(str::split_ascii_whitespace);
+    sources.any(|source| !LOCAL.contains(&source))
+}
+
+/// Looks whether the last source of groups answers at all: getgrouplist(3) gives those of the
+/// others if one is away, and a rule by group would miss. The name is one that no group has.
+fn sources_answer() -> Result<(), nsshell_config::Error> {
+    match Group::from_name("nsshell:") {
+        Ok(_) => Ok(()),
+        Err(errno) => Err(host_error(
+            "cannot look up the user's groups: a source of groups in /etc/nsswitch.conf does not \
+             answer",
+            errno as i32,
+        )),
+    }
+}
+
 pub(crate) fn read_if_there(path: &str) -> Result<String, nsshell_config::Error> {
     match fs::read(path) {
         // not copied unless it has to be: the file may have a line for each of many users
@@ -322,6 +356,27 @@ fn host_error(what: &str, errno: i32) -> nsshell_config::Error {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn groups_are_remote_if_a_source_is_asked_that_may_be_away() {
+        for (line, remote) in [
+            ("group: files", false),
+            ("group: files systemd", false),
+            ("group: files [SUCCESS=merge] systemd", false),
+            ("group: files [ SUCCESS=merge ] systemd # sss", false),
+            ("passwd: files sss", false),
+            ("", false),
+            ("group: files sss", true),
+            ("GROUP:sss files", true),
+            ("group: files\ninitgroups: files ldap", true),
+            (
+                "group: files [SUCCESS=merge] sss [SUCCESS=merge] systemd",
+                true,
+            ),
+        ] {
+            assert_eq!(has_remote_groups(line), remote, "{line}");
+        }
+    }
 
     #[test]
     fn groups_are_read_from_the_file_only_where_the_name_service_does_so_first() {

@@ -4,6 +4,7 @@
 //! thread, waits for nothing without a limit, and until [`Session::enter`] it leaves the
 //! process as it was.
 
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -131,7 +132,10 @@ fn soon() -> Instant {
 pub struct Session {
     /// name, profile, kinds and environment
     pub made: Confined,
-    init: Kept,
+    /// pidfd of its init, until it is entered or given up. Not kept for longer: before Linux 6.9
+    /// all pidfds look alike, and like much else, so that one which the application has closed
+    /// could not be told from what it has got under the number since.
+    init: RefCell<Option<OwnedFd>>,
     lease: Kept,
     before: Vec<Kept>,
     directory: Option<(PathBuf, Identity)>,
@@ -145,7 +149,7 @@ impl Session {
             .map_err(|_| Error::Protocol("a session without its descriptors"))?;
         let before = ns::own(made.kinds).map_err(cannot)?;
         Ok(Self {
-            init: Kept::new(init).map_err(cannot)?,
+            init: RefCell::new(Some(fd::above_standard(init).map_err(cannot)?)),
             lease: Kept::new(lease).map_err(cannot)?,
             before: before
                 .into_iter()
@@ -190,9 +194,9 @@ impl Session {
     pub fn enter(&self) -> Result<(), Error> {
         let init = self
             .init
-            .get()
+            .take()
             .ok_or(Error::Protocol("the session's descriptors are gone"))?;
-        ns::join(init, self.made.kinds).map_err(|errno| {
+        ns::join(&init, self.made.kinds).map_err(|errno| {
             let advice = match errno {
                 Errno::SRCH => "its init has ended",
                 _ => "",
@@ -249,6 +253,7 @@ impl Session {
     /// Hanging up, and not only closing: a child of the application (sshd's process for the
     /// connection) may hold a copy of the descriptor.
     pub fn give_up(&self) {
+        drop(self.init.take());
         let Some(lease) = self.lease.get() else {
             return;
         };

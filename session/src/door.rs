@@ -24,11 +24,12 @@ use crate::{STATE, USERS, record};
 /// How often the directory of a user may vanish between two calls of ours before it is odd.
 const TRIES: usize = 50;
 
-/// The directory of a user, locked.
+/// The directory of a user, locked; or not, by who may only look into it.
 #[derive(Debug)]
 pub(crate) struct Turn {
     directory: OwnedFd,
     uid: u32,
+    locked: bool,
 }
 
 /// Takes a door away, or what was to become one, if its init is dead: whether it did.
@@ -129,10 +130,31 @@ pub(crate) fn lock(uid: u32, deadline: Instant, limit: u32) -> Result<Turn, Erro
         }
         // Removed while we waited: then it locks nobody else out.
         if rustix::fs::fstat(&directory).map_err(cannot(uid))?.st_nlink > 0 {
-            return Ok(Turn { directory, uid });
+            return Ok(Turn {
+                directory,
+                uid,
+                locked: true,
+            });
         }
     }
     Err(cannot(uid)(Errno::NOENT))
+}
+
+/// Looks without waiting for anybody, and without anybody having to wait; none if the user has
+/// no session with a door.
+///
+/// # Errors
+/// /run is not ours.
+pub(crate) fn glance(uid: u32) -> Result<Option<Turn>, Error> {
+    let own = Path::new(USERS).join(uid.to_string());
+    match fd::open_beneath(CWD, &own, OFlags::DIRECTORY) {
+        Err(Errno::NOENT) => Ok(None),
+        directory => Ok(Some(Turn {
+            directory: directory.map_err(cannot(uid))?,
+            uid,
+            locked: false,
+        })),
+    }
 }
 
 impl Turn {
@@ -146,12 +168,16 @@ impl Turn {
 
     /// Takes away the door of a session if it is dead.
     pub(crate) fn sweep(&self, session: &str) {
-        let _ = sweep_dead(&self.directory, &path(self.uid, session));
+        if self.locked {
+            let _ = sweep_dead(&self.directory, &path(self.uid, session));
+        }
     }
 
     /// Takes away the directory if there is no door in it.
     pub(crate) fn tidy(self) {
-        remove_directory(self.uid);
+        if self.locked {
+            remove_directory(self.uid);
+        }
     }
 }
 

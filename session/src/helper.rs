@@ -16,7 +16,7 @@ use crate::audit::Facts;
 use crate::error::Error;
 use crate::opening::{Asking, Made, open};
 use crate::protocol::{Reply, Request, Verb};
-use crate::sys::{Errno, fd, process, signal, socket};
+use crate::sys::{Errno, fd, priority, process, signal, socket};
 use crate::user_namespace::Maker;
 use crate::{login_shell, policy, record, trail};
 
@@ -44,7 +44,9 @@ pub fn run() -> i32 {
 }
 
 /// Leaves behind what the application had: it may be set-uid, with the user's real id, groups,
-/// limits, mask and whatever signals they ignored. Gives back the agreed descriptors.
+/// limits, priority, mask and whatever signals they ignored; and that user may be another one
+/// than who logs in, and whose further logins wait for us and share what we make. Gives back the
+/// agreed descriptors.
 fn become_helper() -> Result<(OwnedFd, OwnedFd), Errno> {
     signal::default_all();
     process::set_dumpable(false)?;
@@ -54,6 +56,7 @@ fn become_helper() -> Result<(OwnedFd, OwnedFd), Errno> {
     // the helper, nor for the session's init.
     process::new_session()?;
     process::reset_limits();
+    priority::reset();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     rustix::process::chdir("/")?;
     Ok((fd::inherited(MODULE)?, fd::inherited(HOLDER)?))

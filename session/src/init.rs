@@ -96,9 +96,10 @@ fn live(start: Start<'_>) -> i32 {
     // As long as init lives the claims are the session's, whatever becomes of their janitor.
     let locks = start.claims.iter().map(Claim::lock);
     keep.extend(locks.clone().map(|fd| -> &dyn AsRawFd { fd }));
-    process::close_all_but(&keep);
+    let closed = process::close_all_but(&keep);
     drop(keep);
-    let prepared = prepare(&start);
+    let closed = closed.map_err(|errno| Error::system("cannot close what is the helper's", errno));
+    let prepared = closed.and_then(|()| prepare(&start));
     let answer = match &prepared {
         Ok(_) => b"=".to_vec(),
         Err(error) => [b"!", error.to_string().as_bytes()].concat(),
@@ -122,7 +123,8 @@ fn live(start: Start<'_>) -> i32 {
     let doors = door.iter().flat_map(Door::descriptors);
     keep.extend(doors.chain(locks).map(|fd| -> &dyn AsRawFd { fd }));
     keep.extend(trail.descriptors());
-    process::close_all_but(&keep);
+    // The same call has been let through before.
+    let _ = process::close_all_but(&keep);
     drop(keep);
     process::raise_descriptors();
     process::shrink();

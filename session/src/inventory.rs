@@ -145,6 +145,16 @@ impl Facts for Inventory {
             || (!self.all_groups && nix::unistd::Group::from_name(name).is_ok_and(|g| g.is_some()))
     }
 
+    fn is_open_to_all(&self, path: &Path) -> bool {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::metadata(path).is_ok_and(|m| m.is_dir() && m.permissions().mode() & 0o002 != 0)
+    }
+
+    fn has_remote_groups(&self) -> bool {
+        let nsswitch = accounts::read_if_there("/etc/nsswitch.conf");
+        nsswitch.is_ok_and(|text| accounts::has_remote_groups(&text))
+    }
+
     fn is_directory(&self, path: &Path) -> bool {
         is_there(std::fs::metadata(path), |found| found.is_dir())
     }

@@ -49,10 +49,15 @@
 //! 8. `enter`: the module enters the namespaces and *then* looks at its lease. If init has said
 //!    meanwhile that the session ends, or is dead, the module goes back and refuses the login.
 //!
+//! A login that is made in a cgroup which another user has power over ([`Standing::Foreign`])
+//! goes without the lock: that user could stop it with the lock in its hands. It joins by 3 to 5
+//! what it finds, sweeps and replaces nothing, and what it makes has no door. One in a mount
+//! namespace of its own takes no part at all.
+//!
 //! # What follows
 //! A login that init has answered holds a lease, so the session does not end for want of one.
-//! A login that comes too late finds no door, and makes a session of its own, while the old one, which takes nobody any more, is ended beside it. Two sessions that both
-//! take logins cannot be: making one needs the lock, and that no other takes logins. Whoever
+//! A login that comes too late finds no door, and makes a session of its own, while the old one,
+//! which takes nobody any more, is ended beside it. Two sessions that both take logins cannot be: making one needs the lock, and that no other takes logins. Whoever
 //! dies at whatever point lets go of the lock, the record and the leases that it held: these
 //! are the kernel's. `tests/join_model.rs` walks through all interleavings of this.
 //!
@@ -64,12 +69,13 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use nsshell_config::{Mode, Mount, OnPolicyChange, Plan, Scope, SessionPlan};
+use nsshell_config::{Mount, OnPolicyChange, Plan, Scope, SessionPlan};
 
 use crate::error::Error;
 use crate::record::{self, Record};
+use crate::standing::Standing;
 use crate::sys::{Errno, pidfd, socket, unix};
-use crate::{PLAN, door, processes, trail};
+use crate::{door, processes, trail};
 
 /// The version of what is said through a door.
 const VERSION: &[u8] = b"1";
@@ -170,20 +176,15 @@ pub(crate) struct Joined {
 }
 
 /// What making a session needs to know.
-#[derive(Default)]
 pub(crate) struct Making {
+    /// where the login stands
+    pub(crate) standing: Standing,
     /// the user's lock, if one is needed
     pub(crate) turn: Option<door::Turn>,
     /// a session of another policy that was ended for it
     pub(crate) replaced: Option<String>,
     /// a session that takes logins of another version of ours
     pub(crate) passed_by: Option<String>,
-}
-
-/// Whether the session of this plan has a door. A session within a session, where the place
-/// of ours is the outer one's, is its own, and so is one that is only observed.
-pub(crate) fn has_door(plan: &Plan) -> bool {
-    plan.mode == Mode::Enforce && !std::path::Path::new(PLAN).exists()
 }
 
 /// Looks for a session that the login may share, and waits for its turn to make one. `name`:
@@ -202,17 +203,31 @@ pub(crate) fn seek(
     let life = &session.life;
     let alone = life.scope == Scope::Session && life.max_sessions.is_none();
     let uid = plan.account.uid;
-    if alone && has_door(plan) {
+    let standing = Standing::of(plan)?;
+    if alone && standing.has_door() {
         // Nobody else would: no login of this profile looks for another's session.
         door::sweep_user(uid);
     }
-    if alone || !has_door(plan) {
-        return Ok(Sought::Make(Making::default()));
+    if alone || matches!(standing, Standing::Apart | Standing::Alone) {
+        return Ok(Sought::Make(Making {
+            standing,
+            turn: None,
+            replaced: None,
+            passed_by: None,
+        }));
     }
-    let turn = door::lock(uid, deadline, session.timeout)?;
+    let guest = standing == Standing::Foreign;
+    let turn = match guest {
+        // Whoever has power over our cgroup could stop us with the lock in our hands.
+        true => door::glance(uid)?,
+        false => Some(door::lock(uid, deadline, session.timeout)?),
+    };
     let planned = fingerprint(plan, name);
     let (mut replaced, mut passed_by, mut others) = (None, None, 0);
-    for record in scan(&turn, plan)? {
+    let records = turn
+        .as_ref()
+        .map_or(Ok(Vec::new()), |turn| scan(turn, plan));
+    for record in records? {
         if life.scope == Scope::Session || record.scope == Scope::Session {
             others += u32::from(record.scope == Scope::Session);
             continue;
@@ -226,6 +241,10 @@ pub(crate) fn seek(
                 Ok(None) => continue,
                 _ => return Err(other_policy(&record)),
             }
+        }
+        // Only who holds the lock may end it for one of its own.
+        if guest && !as_planned && life.on_policy_change == OnPolicyChange::Replace {
+            continue;
         }
         let asked = Asked {
             replace: !as_planned && life.on_policy_change == OnPolicyChange::Replace,
@@ -251,12 +270,18 @@ pub(crate) fn seek(
             Answer::Full => return Err(too_many(plan, life.max_sessions)),
         }
     }
+    if guest && life.max_sessions.is_some() {
+        return Err(uncounted(plan));
+    }
     if life.scope == Scope::Session && life.max_sessions.is_some_and(|most| others >= most) {
-        turn.tidy();
+        if let Some(turn) = turn {
+            turn.tidy();
+        }
         return Err(too_many(plan, life.max_sessions));
     }
     Ok(Sought::Make(Making {
-        turn: Some(turn),
+        standing,
+        turn: turn.filter(|_| !guest),
         replaced,
         passed_by,
     }))
@@ -387,6 +412,14 @@ fn too_many(plan: &Plan, most: Option<u32>) -> Error {
         plan.account.name,
         most.unwrap_or_default(),
         plan.profile
+    ))
+}
+
+fn uncounted(plan: &Plan) -> Error {
+    Error::Refused(format!(
+        "{0} would get a session that max_sessions does not count, since not only root has power \
+         over the cgroup that this login is made in; log in as {0} by another way first",
+        plan.account.name
     ))
 }
 

@@ -13,6 +13,8 @@ pub mod accounts;
 pub mod audit;
 pub mod caller;
 #[cfg(feature = "engine")]
+mod cgroup;
+#[cfg(feature = "engine")]
 pub mod copies;
 #[cfg(feature = "engine")]
 mod door;
@@ -60,6 +62,8 @@ pub mod record;
 mod snapshot;
 #[cfg(feature = "engine")]
 pub mod standalone;
+#[cfg(feature = "engine")]
+mod standing;
 #[cfg(feature = "engine")]
 pub mod subordinate;
 #[cfg(feature = "engine")]

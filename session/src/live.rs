@@ -256,6 +256,22 @@ impl Found {
         signal::send(self.init().ok_or(Errno::SRCH)?, signal)
     }
 
+    /// Holds the namespaces that init has made, so that the kernel gives their numbers to no
+    /// other ones, by which strangers could be taken for the session's; none if init has ended,
+    /// or was not taken in hand. With the mount namespace goes the user namespace pinned in it.
+    #[must_use]
+    pub fn hold(&self) -> Option<Vec<OwnedFd>> {
+        let init = self.init()?;
+        let made = self.record.own_namespaces();
+        let kinds = processes::KINDS.iter();
+        let of_init = kinds
+            .filter(|kind| kind.namespace != Namespace::User && made.contains_key(&kind.namespace));
+        let open = |kind: &processes::Kind| processes::open_namespace(self.record.pid, kind.link);
+        let held = of_init.map(open).collect::<Result<Vec<_>, _>>().ok()?;
+        // They were its own exactly if it lives still.
+        pidfd::alive(init).then_some(held)
+    }
+
     /// Waits for the end of init, and with it of everything in its PID namespace; false if the
     /// deadline comes first.
     #[must_use]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use nsshell_config::{Plan, SessionPlan};
+use nsshell_config::{Plan, Scope, SessionPlan};
 
 use crate::audit::{Facts, Format, NAMESPACE};
 use crate::error::Error;
@@ -114,7 +114,7 @@ fn make(
         .holder
         .try_clone()
         .map_err(|_| cannot(Errno::MFILE))?;
-    let has_door = join::has_door(plan);
+    let has_door = wanted.standing.has_door();
     // Before init makes anything in them, or a crash would leave it.
     let claims = ephemeral::claim(session, &record.session, deadline)?;
     let init = init::start(init::Start {
@@ -213,9 +213,15 @@ fn finish(making: &Making<'_>, maker: Option<Result<Maker, Error>>) -> Result<Re
         .into_iter()
         .collect();
     let some = |name: &'_ Option<String>| name.clone().unwrap_or_default();
+    // Why no other login of the user will share it, where they would.
+    let apart = match session.life.scope {
+        Scope::User => making.wanted.standing.reason(),
+        Scope::Session => "",
+    };
     let facts = trail::facts(plan, &record.session)
         .with("replaced", some(&making.wanted.replaced))
-        .with("passed_by", some(&making.wanted.passed_by));
+        .with("passed_by", some(&making.wanted.passed_by))
+        .with("apart", apart);
     let facts = with_init(facts, init.pid, kinds, &namespaces);
     record.publish(
         plan,

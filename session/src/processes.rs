@@ -242,9 +242,8 @@ impl Process {
     pub fn signal(&self, signal: signal::Signal) -> Result<(), Errno> {
         let handle = pidfd::open(self.pid)?;
         match read(self.pid) {
-            Some(now) if now.namespaces.get("pid") == self.namespaces.get("pid") => {
-                signal::send(handle, signal)
-            }
+            // In every kind: without a PID namespace of the session's own that one is the host's.
+            Some(now) if now.namespaces == self.namespaces => signal::send(handle, signal),
             _ => Err(Errno::SRCH),
         }
     }
@@ -288,6 +287,17 @@ mod tests {
         assert!(start(pid).unwrap() >= start(1).unwrap());
         let opened = fd::identity(open_namespace(pid, "mnt").unwrap()).unwrap();
         assert_eq!(opened.inode(), own.namespaces["mnt"]);
+    }
+
+    #[test]
+    fn a_process_that_is_elsewhere_by_now_is_not_signalled() {
+        let own = read(std::process::id().cast_signed()).unwrap();
+        assert_eq!(own.signal(0), Ok(()));
+        for link in ["pid", "mnt", "ipc"] {
+            let mut seen = own.clone();
+            seen.namespaces.insert(link.to_owned(), 1);
+            assert_eq!(seen.signal(0), Err(Errno::SRCH), "{link}");
+        }
     }
 
     #[test]

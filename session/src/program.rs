@@ -69,9 +69,9 @@ pub fn start(
 
 /// In the child: never returns if all is well; the status that tells otherwise.
 fn become_program(argv: &[CString], output: &OwnedFd, who: As) -> i32 {
-    // The user's lock, records, directories of ours: before this is a process of the user's.
-    process::close_all_but(&[output]);
     let become_it = || {
+        // The user's lock, records, directories of ours: before this is a process of the user's.
+        process::close_all_but(&[output])?;
         if let As::User { uid, gid } = who {
             process::become_user(uid, gid, &[])?;
         }
@@ -79,7 +79,10 @@ fn become_program(argv: &[CString], output: &OwnedFd, who: As) -> i32 {
         fd::install(output, 1)?;
         fd::install(output, 2)
     };
-    if become_it().is_err() {
+    if become_it()
+        .and_then(|()| process::close_all_but(&[]))
+        .is_err()
+    {
         return 126;
     }
     let borrowed: Vec<_> = argv.iter().map(CString::as_c_str).collect();

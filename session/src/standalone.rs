@@ -152,7 +152,8 @@ fn prepare(
 fn let_go(keep: &[&dyn AsRawFd], terminal: Option<&Terminal>) {
     let terminal = terminal.map(|terminal| terminal as &dyn AsRawFd);
     let keep: Vec<_> = keep.iter().copied().chain(terminal).collect();
-    process::close_all_but(&keep);
+    // What stays open is the caller's own, and keeps no more than a pipe from its end.
+    let _ = process::close_all_but(&keep);
     fd::empty_standard();
 }
 

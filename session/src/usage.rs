@@ -6,11 +6,11 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nsshell_config::{Home, Mount, Plan, SessionPlan, Upper};
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 use serde::Serialize;
 
-use crate::record::Record;
-use crate::sys::Errno;
+use crate::live::Found;
+use crate::sys::{Errno, fd, pidfd};
 use crate::view::ephemeral;
 use crate::{LONGEST_PLAN, PLAN};
 
@@ -30,12 +30,14 @@ pub struct Usage {
 ///
 /// Waits for no file system that a user may have mounted: what is not at hand is not counted.
 #[must_use]
-pub fn of(record: &Record) -> Option<Usage> {
-    let root = format!("/proc/{}/root", record.pid);
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = rustix::fs::openat(CWD, root, flags, Mode::empty()).ok()?;
+pub fn of(session: &Found) -> Option<Usage> {
+    let record = &session.record;
+    let root = fd::open_root(record.pid).ok()?;
+    // Another's if its number has been given anew, whose file system may be of any kind.
+    if !pidfd::alive(session.init()?) {
+        return None;
+    }
     let plan = plan(&root)?;
-    // Another session's if its number has been given anew.
     if plan.account.uid != record.uid || plan.profile != record.profile {
         return None;
     }

@@ -91,12 +91,12 @@ impl Maker {
     }
 
     fn hear_done(&self, deadline: Instant) -> Result<(), Error> {
-        let said = match socket::receive(&self.socket, deadline) {
+        let said = match socket::receive_message(&self.socket, deadline) {
             Err(Errno::TIMEDOUT) => {
                 let what = "the maker of the user namespace";
                 return Err(Error::too_slow(what, self.started));
             }
-            said => said.map_err(cannot)?.0,
+            said => said.map_err(cannot)?,
         };
         let errno = |bytes: &[u8; 4]| Errno::from_raw_os_error(i32::from_ne_bytes(*bytes));
         match said[..] {
@@ -140,8 +140,8 @@ fn cannot(errno: Errno) -> Error {
 fn live(account: &Account, socket: &OwnedFd) -> i32 {
     // First of all: from the moment that this process is the user's, the user may look into
     // it, and none of the helper's descriptors must be there to be found.
-    process::close_all_but(&[socket]);
-    if !report(socket, enter_new(account)) {
+    let closed = process::close_all_but(&[socket]).map_err(|errno| (MAKE, errno));
+    if !report(socket, closed.and_then(|()| enter_new(account))) {
         return 1;
     }
     let order = socket::receive(socket, Instant::now() + std::time::Duration::from_secs(120));

@@ -8,7 +8,6 @@
 //! A visit is no login: with the last login the session ends, and the visit with it. But what it
 //! runs is a process of the session like others, for which `on_logout = "keep"` lets it stay.
 
-mod cgroup;
 mod relay;
 
 use std::ffi::{CString, OsStr, OsString};
@@ -19,15 +18,17 @@ use std::path::Path;
 
 use nsshell_config::{Namespace, Plan, SessionPlan};
 
+use crate::audit::Format;
 use crate::enter::{self, Place};
 use crate::error::Error;
 use crate::live::Found;
+use crate::sys::leave::{self, Limits};
 use crate::sys::ns::Kinds;
 use crate::sys::process::{self, Ended};
 use crate::sys::signal::{self, Mask, SignalFd};
 use crate::sys::terminal::Terminal;
-use crate::sys::{Errno, fd, ns, pty};
-use crate::{NSSHELL, accounts, init, view};
+use crate::sys::{Errno, fd, log, ns, priority, pty};
+use crate::{NSSHELL, accounts, cgroup, init, trail, view};
 use relay::{Pipe, Shown};
 
 /// How far a visit goes.
@@ -61,21 +62,32 @@ pub fn run(session: &Found, layer: Option<Layer>, command: &[OsString]) -> Resul
         return Err(Error::Protocol("a session whose plan makes none"));
     };
     let layer = chosen(layer, made, name)?;
+    let cannot = |errno| Error::system(format!("cannot enter session {name}"), errno);
     // All that needs the host's view, or the user database, before anything is entered.
     let visitor = Visitor {
         groups: accounts::group_ids(&plan.account)?,
         doors: cgroup::doors(session.record.pid)?,
+        limits: Limits::of(session.record.pid).map_err(cannot)?,
         environment: environment(&plan),
         layer,
         command,
         plan: &plan,
     };
+    note(&plan, name);
+    leave::audit_identity(plan.account.uid);
     Mask::all().set();
-    let cannot = |errno| Error::system(format!("cannot enter session {name}"), errno);
     let signals = SignalFd::new().map_err(cannot)?;
     // Only our children are in its PID namespace, and only they give up being root.
     ns::join(init, init::kinds(made)).map_err(cannot)?;
     visit(&visitor, &signals, name)
+}
+
+/// A line of the audit trail, while it is still known who it is that visits.
+fn note(plan: &Plan, name: &str) {
+    let by = leave::audited_uid().map(|uid| uid.to_string());
+    let facts = trail::session_facts(plan, name).with("by", by.unwrap_or_default());
+    let sentence = format!("nsshell session {name} of {} entered", plan.account.name);
+    log::info(c"nsctl", &facts.line(Format::Text, "enter", &sentence));
 }
 
 fn chosen(layer: Option<Layer>, made: &SessionPlan, name: &str) -> Result<Layer, Error> {
@@ -96,6 +108,7 @@ struct Visitor<'a> {
     command: &'a [OsString],
     groups: Vec<u32>,
     doors: Vec<OwnedFd>,
+    limits: Limits,
     environment: Vec<CString>,
 }
 
@@ -149,7 +162,12 @@ fn visit(visitor: &Visitor<'_>, signals: &SignalFd, name: &str) -> Result<Ended,
     let child = child.map_err(cannot)?;
     // Ours would keep the terminal, or the pipe, from ever coming to its end.
     drop(given);
-    relay::run(&child, signals, &pipes, shown.as_ref()).map_err(cannot)
+    let ended = relay::run(&child, signals, &pipes, shown.as_ref()).map_err(cannot)?;
+    ended.ok_or_else(|| {
+        Error::NotAsPlanned(format!(
+            "the command in {name} has ended, nobody knows how: a process of its user's traces it"
+        ))
+    })
 }
 
 impl Visitor<'_> {
@@ -181,10 +199,14 @@ impl Visitor<'_> {
         if interactive {
             pty::control(std::io::stdin()).map_err(cannot)?;
         }
-        process::close_all_but(&[]);
+        process::close_all_but(&[]).map_err(cannot)?;
         // A standard descriptor may be one, as in `nsctl enter k3 </`.
         enter::close_outside()?;
         process::set_umask(0o022);
+        // The user may trace what is the user's, and have what it has.
+        leave::keyring().map_err(cannot)?;
+        priority::reset();
+        self.limits.take().map_err(cannot)?;
         let account = &self.plan.account;
         process::become_user(account.uid, account.gid, &self.groups)
             .map_err(|errno| Error::system(format!("cannot become {}", account.name), errno))?;

@@ -348,7 +348,7 @@ pub(super) const PRIVATE: &[Key] = &[
     key(
         "size",
         Kind::Pattern(SIZE),
-        "Most that it holds: bytes with k, m, g or t, or a percentage of the memory. Without it half of the memory",
+        "Most that it holds: bytes with k, m, g or t, or a percentage of the memory. Without it 10%",
         None,
     ),
     key("inodes", Kind::Inodes, INODES, None),

@@ -13,6 +13,8 @@ pub fn as_user<T>(uid: u32, gid: u32, act: impl FnOnce() -> Result<T>) -> Result
         rustix::process::geteuid().as_raw(),
         rustix::process::getegid().as_raw(),
     );
+    // Either change clears it.
+    let death = rustix::process::parent_process_death_signal();
     // The group first, since changing it takes the right that the user's id gives up.
     let done = match (set_gid(gid), set_uid(uid)) {
         (Ok(()), Ok(())) => act(),
@@ -20,6 +22,9 @@ pub fn as_user<T>(uid: u32, gid: u32, act: impl FnOnce() -> Result<T>) -> Result
     };
     set_uid(own_uid)?;
     set_gid(own_gid)?;
+    if let Ok(Some(signal)) = death {
+        rustix::process::set_parent_process_death_signal(Some(signal))?;
+    }
     done
 }
 
@@ -48,5 +53,24 @@ fn is(now: libc::c_int, wanted: u32) -> Result<()> {
         Ok(())
     } else {
         Err(Errno::PERM)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::process;
+
+    #[test]
+    fn who_is_to_die_with_the_parent_still_is_after_having_been_another_user_for_files() {
+        if process::effective_uid() != 0 {
+            return;
+        }
+        let signal = || rustix::process::parent_process_death_signal().map(|it| it.is_some());
+        for yes in [true, false] {
+            process::die_with_parent(yes).ok();
+            assert_eq!(as_user(65534, 65534, signal), Ok(false));
+            assert_eq!(signal(), Ok(yes));
+        }
     }
 }

@@ -13,6 +13,8 @@ pub mod caps;
 pub mod fd;
 #[cfg(feature = "engine")]
 pub mod fsid;
+#[cfg(feature = "engine")]
+pub mod leave;
 pub mod lock;
 #[cfg(feature = "engine")]
 pub mod log;
@@ -23,6 +25,8 @@ pub mod ns;
 pub mod pidfd;
 #[cfg(feature = "engine")]
 pub mod pivot;
+#[cfg(feature = "engine")]
+pub mod priority;
 pub mod process;
 #[cfg(feature = "engine")]
 pub mod pty;

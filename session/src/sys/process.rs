@@ -3,7 +3,7 @@
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::{DumpableBehavior, WaitIdOptions, WaitStatus};
 use rustix::thread::{Gid, Uid};
@@ -45,7 +45,12 @@ pub fn clone(kinds: Kinds, body: impl FnOnce() -> i32) -> Result<Child> {
 pub fn has_threads() -> bool {
     // "Nothing to be done in a process with one thread, EINVAL in any other" (unshare(2)).
     // SAFETY: no memory is passed, and with one thread nothing is unshared.
-    unsafe { libc::unshare(libc::CLONE_THREAD) != 0 }
+    if unsafe { libc::unshare(libc::CLONE_THREAD) } == 0 {
+        return false;
+    }
+    // A filter of system calls may refuse it, too, whoever asks.
+    let tasks = || Some(std::fs::read_dir("/proc/self/task").ok()?.count());
+    last_errno() == Errno::INVAL || tasks() != Some(1)
 }
 
 /// clone3(2) with a pidfd and copied memory. The child gets no pidfd.
@@ -129,8 +134,13 @@ pub fn end_as(ended: Ended) -> u8 {
     u8::try_from(ended.shell_status()).unwrap_or(u8::MAX)
 }
 
+/// How long a child's end that does not show is waited for before the next look.
+const AGAIN: Duration = Duration::from_millis(2);
+
 impl Child {
-    /// Waits for the end, until `deadline`; `None` if it is still running then.
+    /// Waits for the end, until `deadline`; `None` if it is still running then, or if a process
+    /// that traces it has not taken note of its end (ptrace(2)): until then the kernel hides
+    /// that from its parent, though not from who holds its pidfd.
     ///
     /// # Errors
     /// ECHILD if somebody else has waited for it, or the kernel has because SIGCHLD is
@@ -140,9 +150,20 @@ impl Child {
             return Ok(None);
         }
         // __WALL: the child may have been made with another exit signal than SIGCHLD.
-        let options = WaitIdOptions::EXITED | WaitIdOptions::from_bits_retain(libc::__WALL as u32);
-        let id = rustix::process::WaitId::PidFd(self.pidfd.as_fd());
-        let status = rustix::process::waitid(id, options)?.ok_or(Errno::CHILD)?;
+        let options = WaitIdOptions::EXITED
+            | WaitIdOptions::NOHANG
+            | WaitIdOptions::from_bits_retain(libc::__WALL as u32);
+        let id = || rustix::process::WaitId::PidFd(self.pidfd.as_fd());
+        let status = loop {
+            if let Some(status) = rustix::process::waitid(id(), options)? {
+                break status;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            std::thread::sleep(left.min(AGAIN));
+        };
         Ok(Some(
             match (status.exit_status(), status.terminating_signal()) {
                 (Some(status), _) => Ended::Exited(status),
@@ -314,7 +335,11 @@ pub fn die_with_parent(yes: bool) -> Result<()> {
 }
 
 /// Closes every descriptor above 2 except `keep`, which is in any order.
-pub fn close_all_but(keep: &[&dyn AsRawFd]) {
+///
+/// # Errors
+/// EPERM, ENOSYS: a filter of system calls does not let us. Any may be open still, so that who
+/// must not have them must not go on.
+pub fn close_all_but(keep: &[&dyn AsRawFd]) -> Result<()> {
     let mut numbers: Vec<u32> = keep
         .iter()
         .filter_map(|fd| u32::try_from(fd.as_raw_fd()).ok())
@@ -326,10 +351,14 @@ pub fn close_all_but(keep: &[&dyn AsRawFd]) {
             // SAFETY: no memory is passed. Rust values that own these descriptors belong to
             // code that the caller, a fresh copy of another process or one that only waits
             // for its end, never returns to.
-            unsafe { libc::syscall(libc::SYS_close_range, first, number - 1, 0) };
+            let done = unsafe { libc::syscall(libc::SYS_close_range, first, number - 1, 0) };
+            if done != 0 {
+                return Err(last_errno());
+            }
         }
         first = first.max(number.saturating_add(1));
     }
+    Ok(())
 }
 
 /// Executes a program in place of the caller, searching no path. Returns only on failure.
@@ -426,7 +455,8 @@ pub fn loopback_up() -> Result<()> {
 }
 
 /// Lifts the limits that somebody else's process may have set (getrlimit(2)): a session's
-/// init must not die of its user's CPU or file size limit. No core file is ever written.
+/// init must not die of its user's CPU or file size limit, and needs descriptors for the logins
+/// of others than the one that it was made for. No core file is ever written.
 pub fn reset_limits() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let none = Rlimit {
@@ -454,6 +484,22 @@ pub fn reset_limits() {
             maximum: Some(0),
         },
     );
+    // As the kernel has them for its first process, the second with room for many logins.
+    for (resource, usual, most) in [
+        (Resource::Stack, 8 << 20, None),
+        (Resource::Nofile, 1024, Some(65536)),
+    ] {
+        let limit = getrlimit(resource);
+        let wider = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a.max(b));
+        let maximum = wider(limit.maximum, most);
+        for maximum in [maximum, limit.maximum] {
+            let least = maximum.map_or(usual, |most| most.min(usual));
+            let current = wider(limit.current, Some(least));
+            if setrlimit(resource, Rlimit { current, maximum }).is_ok() {
+                break;
+            }
+        }
+    }
 }
 
 /// Raises the limit of descriptors as far as it goes: a session's init has two a login.

@@ -89,6 +89,32 @@ pub fn receive(socket: impl AsFd, deadline: Instant) -> Result<(Vec<u8>, Vec<Own
     Ok((buffer, fds))
 }
 
+/// As [`receive`], from who is not to send descriptors: what comes is not taken, and the
+/// kernel lets go of it by itself. To close one that was taken could ask a file system of the
+/// sender's to flush it, and wait for the answer.
+///
+/// # Errors
+/// As [`receive`].
+pub fn receive_message(socket: impl AsFd, deadline: Instant) -> Result<Vec<u8>> {
+    if !readable(&socket, Some(deadline))? {
+        return Err(Errno::TIMEDOUT);
+    }
+    let mut buffer = vec![0; MAX_MESSAGE];
+    // recv(2) gives no room for descriptors.
+    let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
+    let mut once = || rustix::net::recv(&socket, &mut buffer[..], flags);
+    let (_, length) = match once() {
+        // as in `receive`
+        Err(Errno::CONNRESET) => once()?,
+        got => got?,
+    };
+    if length > MAX_MESSAGE {
+        return Err(Errno::MSGSIZE);
+    }
+    buffer.truncate(length);
+    Ok(buffer)
+}
+
 /// Waits until `fd` is readable or its other side is gone; false if the deadline came first.
 /// No deadline: waits for ever.
 ///
@@ -159,5 +185,24 @@ mod tests {
         drop(theirs);
         assert_eq!(receive(&ours, soon()).unwrap().0, b"answer");
         assert_eq!(receive(&ours, soon()).unwrap().0, b"");
+    }
+
+    #[test]
+    fn descriptors_that_are_not_wanted_are_not_taken_and_messages_come_as_they_are() {
+        let soon = || Instant::now() + Duration::from_secs(1);
+        let (ours, theirs) = pair().unwrap();
+        let (sent, kept) = pair().unwrap();
+        send(&theirs, b"word", &[sent.as_fd()]).unwrap();
+        drop(sent);
+        send(&theirs, &[b'x'; MAX_MESSAGE], &[]).unwrap();
+        send(&theirs, &[b'x'; MAX_MESSAGE + 1], &[]).unwrap();
+        // Under way it is still open.
+        assert_eq!(readable(&kept, Some(Instant::now())), Ok(false));
+        assert_eq!(receive_message(&ours, soon()).unwrap(), b"word");
+        assert_eq!(readable(&kept, Some(soon())), Ok(true));
+        assert_eq!(receive_message(&ours, soon()).unwrap().len(), MAX_MESSAGE);
+        assert_eq!(receive_message(&ours, soon()), Err(Errno::MSGSIZE));
+        drop(theirs);
+        assert_eq!(receive_message(&ours, soon()).unwrap(), b"");
     }
 }

@@ -55,7 +55,10 @@ fn keep(program: &CStr, socket: i32, second: i32) -> ! {
             // The program's end of the socket must be held by the program alone, or its
             // death would not show at the other end.
             // SAFETY: no memory is passed, and the keeper uses no descriptor any more.
-            unsafe { libc::syscall(libc::SYS_close_range, 0, u32::MAX, 0) };
+            if unsafe { libc::syscall(libc::SYS_close_range, 0, u32::MAX, 0) } != 0 {
+                // The program goes with its parent.
+                super::process::exit_now(127);
+            }
             let mut status = 0;
             // SAFETY: `status` outlives the call.
             if unsafe { libc::waitpid(pid, &raw mut status, 0) } != pid {
@@ -98,7 +101,9 @@ fn execute(program: &CStr, socket: i32, second: i32) -> ! {
                 tell(socket, super::last_errno());
             }
         }
-        libc::syscall(libc::SYS_close_range, 5, u32::MAX, 0);
+        if libc::syscall(libc::SYS_close_range, 5, u32::MAX, 0) != 0 {
+            tell(3, super::last_errno());
+        }
         let none = std::mem::zeroed::<libc::sigset_t>();
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
         let argv = [c"session-init".as_ptr(), std::ptr::null()];

@@ -136,8 +136,11 @@ fn owner_namespace(from: (u32, u32), to: (u32, u32)) -> Result<OwnedFd, Error> {
 /// The life of the process that holds the namespace until it is open: says its number, and
 /// waits to be killed.
 fn live(socket: &OwnedFd) -> i32 {
-    process::close_all_but(&[socket]);
-    if process::die_with_parent(true).is_err() {
+    let prepared = process::close_all_but(&[socket]);
+    if prepared
+        .and_then(|()| process::die_with_parent(true))
+        .is_err()
+    {
         return 1;
     }
     let Ok(number) = rustix::fs::readlink("/proc/self", Vec::new()) else {

@@ -89,10 +89,11 @@ fn live(claims: &[Claim], init: &OwnedFd) -> i32 {
         keep.extend(claim.descriptors().map(|fd| fd as &dyn AsRawFd));
     }
     // The helper's socket to the module above all: it must end with the helper.
-    process::close_all_but(&keep);
+    let closed = process::close_all_but(&keep);
     // What ends a systemd scope asks everybody to end; this one ends when the session has.
     Mask::all().set();
-    let prepared = process::die_with_parent(false)
+    let prepared = closed
+        .and_then(|()| process::die_with_parent(false))
         .and_then(|()| process::new_session())
         .and_then(|()| process::set_name(c"nsshell-janitor"))
         .and_then(|()| caps::keep_only_for_files());

@@ -43,6 +43,20 @@ const LOCAL: [&str; 3] = ["/usr/local/bin", "/usr/local/sbin", "/usr/local/lib"]
 /// Debian's directories of libraries, by the machine's name.
 const MULTIARCH: [&str; 2] = ["/lib", "/usr/lib"];
 
+/// Where the C library asks daemons of the name service, and where these and PAM keep what they
+/// say or do. On the host it may belong to the daemon's own user, so that it is looked at only if
+/// the plan puts something else there. Missing ones count: who can make one answers for it.
+const ASKED: [&str; 8] = [
+    "/var/run/nscd",
+    "/run/nscd",
+    "/run/systemd/userdb",
+    "/var/lib/sss",
+    "/var/lib/extrausers",
+    "/var/db",
+    "/etc/pam.d",
+    "/etc/security",
+];
+
 /// FUSE_SUPER_MAGIC of the kernel's include/uapi/linux/magic.h.
 const FUSE: i64 = 0x6573_5546;
 
@@ -51,6 +65,12 @@ const FUSE: i64 = 0x6573_5546;
 /// # Errors
 /// Somebody else can write one of them.
 pub(super) fn host_layer(plan: &Plan, session: &SessionPlan) -> Result<(), Error> {
+    for path in ASKED.map(Path::new) {
+        let elsewhere = |mount: &Mount| changes(mount, path);
+        if session.root.is_some() || session.mounts.iter().any(elsewhere) {
+            walk(path)?;
+        }
+    }
     let touches = |mount: &Mount| match mount {
         Mount::Home { .. } => is_trusted(&plan.account.home),
         Mount::Expose { path } => is_trusted(path),
@@ -79,6 +99,17 @@ pub(super) fn host_layer(plan: &Plan, session: &SessionPlan) -> Result<(), Error
         walk(&Path::new(path).join(name))?;
     }
     Ok(())
+}
+
+/// Whether a mount shows other files at a path, in it or above it. What it does itself to the
+/// home is the user's in any place.
+fn changes(mount: &Mount, path: &Path) -> bool {
+    // by way of the link that /var/run is
+    let real = path
+        .strip_prefix("/var/run")
+        .map(|rest| Path::new("/run").join(rest));
+    target(mount)
+        .is_some_and(|target| meet(target, path) || real.is_ok_and(|path| meet(target, &path)))
 }
 
 /// Where a mount of the plan goes that shows other files than the host's.

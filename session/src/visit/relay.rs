@@ -1,6 +1,7 @@
 //! What goes to and fro between the administrator's terminal and a visit.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use crate::sys::process::{Child, Ended};
 use crate::sys::signal::SignalFd;
@@ -9,6 +10,13 @@ use crate::sys::{Errno, fd, pty};
 
 /// The most that is read at once, and that waits for a program which does not read.
 const PIECE: usize = 16 * 1024;
+
+/// The most that is handed on of each direction once the program has ended: more than the kernel
+/// keeps of what was written and not read, in a terminal or a pipe.
+const MOST_LEFT: usize = 128 * 1024;
+
+/// How long that, and the news of its end, may take.
+const LAST: Duration = Duration::from_secs(1);
 
 /// One direction: what comes out of `from` goes to `to`.
 pub struct Pipe<'fd> {
@@ -28,7 +36,8 @@ pub struct Shown<'fd> {
     pub raw: pty::Raw<'fd>,
 }
 
-/// Hands on bytes, window sizes and signals until the child ends; how it did.
+/// Hands on bytes, window sizes and signals until the child ends; how it did, or none if a
+/// process of the user's keeps the end of the child from us, by tracing it.
 ///
 /// # Errors
 /// ENOMEM.
@@ -37,7 +46,7 @@ pub fn run(
     signals: &SignalFd,
     pipes: &[Pipe<'_>],
     shown: Option<&Shown<'_>>,
-) -> Result<Ended, Errno> {
+) -> Result<Option<Ended>, Errno> {
     let mut waiting: Vec<u8> = Vec::new();
     let mut typed = shown.map(|shown| shown.typed);
     let mut open: Vec<bool> = pipes.iter().map(|_| true).collect();
@@ -53,7 +62,7 @@ pub fn run(
             .map(|shown| shown.master.as_fd());
         let (ready, can_write) = pty::wait(&reading, writing)?;
         for (at, _) in flowing.iter().zip(&ready[2..]).filter(|(_, ready)| **ready) {
-            open[*at] = hand_on(&pipes[*at]);
+            open[*at] = hand_on(&pipes[*at]).is_some();
         }
         if ready[0] {
             break;
@@ -77,19 +86,26 @@ pub fn run(
             }
         }
     }
-    // What it has written last. Others may still have the other side open: no end is waited for.
+    // What it has written last. Others may still have the other side open, and go on writing: no
+    // end is waited for.
+    let soon = Instant::now() + LAST;
     for pipe in pipes {
-        while hand_on(pipe) {}
+        let mut left = MOST_LEFT;
+        while left > 0 && Instant::now() < soon {
+            match hand_on(pipe) {
+                Some(length) => left = left.saturating_sub(length),
+                None => break,
+            }
+        }
     }
-    let ended = child.wait(std::time::Instant::now())?;
-    ended.ok_or(Errno::CHILD)
+    child.wait(soon)
 }
 
-/// Hands on once; false if there was nothing, or never will be.
-fn hand_on(pipe: &Pipe<'_>) -> bool {
+/// Hands on once: how many bytes; none if there was nothing, or never will be.
+fn hand_on(pipe: &Pipe<'_>) -> Option<usize> {
     let mut piece = [0; PIECE];
     let Ok(length @ 1..) = fd::read(&pipe.from, &mut piece) else {
-        return false;
+        return None;
     };
     let mut rest = &piece[..length];
     while !rest.is_empty() {
@@ -99,7 +115,7 @@ fn hand_on(pipe: &Pipe<'_>) -> bool {
             Err(_) => break,
         }
     }
-    true
+    Some(length)
 }
 
 /// Hands on signals: to the program that was started and what it has not put aside.

@@ -4,6 +4,7 @@
 //! changed, covered or shown.
 
 mod attacks;
+mod daemons;
 mod names;
 mod paths;
 mod races;

@@ -3,6 +3,7 @@
 mod audit;
 mod crash;
 mod door;
+mod foreign;
 mod forgery;
 mod limits;
 pub mod tmux;

@@ -351,3 +351,15 @@ fn without_a_user_namespace_nobody_asks_for_ranges() {
     assert_maps(&host, "alice", &whole, &whole);
     assert!(attempt(&host, Way::Sudo).output.success());
 }
+
+#[test]
+fn g6_a_rule_by_group_refuses_when_the_source_of_groups_does_not_answer() {
+    root_or_skip!();
+    let by_group = "default = 'none'\n[[rule]]\nusers = ['@far']\nprofile = 'standard'\n";
+    let host = with_dora(Host::builder().without_sshd().policy(by_group));
+    let login = || host.run("su alice -c 'echo $NSSHELL_SESSION'");
+    assert_eq!(login().ok(), "none");
+    host.run("mv /etc/testhost/group /etc/testhost/gone").ok();
+    login().fails();
+    host.wait_for_log("a source of groups in /etc/nsswitch.conf does not answer");
+}

@@ -1,5 +1,6 @@
 //! Under systemd as PID 1: its logind, its session scopes, and its managers of users.
 
+mod foreign;
 mod machine;
 mod manager;
 mod service;

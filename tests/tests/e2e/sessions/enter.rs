@@ -284,3 +284,91 @@ fn a_layer_that_the_session_does_not_have_is_refused() {
         "1000"
     );
 }
+
+/// The number of a system call on this machine: keyctl(2), ptrace(2).
+fn system_call(name: &str) -> u32 {
+    match (name, std::env::consts::ARCH) {
+        ("keyctl", "x86_64") => 250,
+        ("keyctl", "aarch64") => 219,
+        ("ptrace", "x86_64") => 101,
+        ("ptrace", "aarch64") => 117,
+        other => panic!("what is the number of {other:?}?"),
+    }
+}
+
+#[test]
+fn a_visit_ends_though_a_process_of_the_user_s_writes_to_its_terminal_for_ever() {
+    root_or_skip!();
+    let host = Host::confined();
+    let _alice = host.session("alice");
+    let name = name_of(&host, "alice");
+    let mut screen = host.pty(&format!(
+        "nsctl enter {name} -- sh -c 'setsid -f yes; sleep 0.5'; echo \"status $?\"; sleep 1000"
+    ));
+    screen.expect("y\r\n");
+    screen.expect("status 0");
+    // The same without a terminal to type on, where the output is a pipe.
+    let mut screen = host.pty(&format!(
+        "nsctl enter {name} -- sh -c 'setsid -f yes; sleep 0.5' </dev/null; echo \"status $?\"; \
+         sleep 1000"
+    ));
+    screen.expect("y\r\n");
+    screen.expect("status 0");
+}
+
+#[test]
+fn a_visit_ends_though_a_process_of_the_user_s_hides_the_end_of_its_command() {
+    root_or_skip!();
+    let host = Host::confined();
+    let _alice = host.session("alice");
+    let name = name_of(&host, "alice");
+    // PTRACE_SEIZE, and never a wait(2). No signal may come to the one that is traced: it would
+    // stop for the tracer to see that, too.
+    let script = format!(
+        "my $me = $$ + 0; \
+         if (!fork) {{ \
+           close STDOUT; close STDERR; \
+           syscall({}, 0x4206, $me, 0, 0) == 0 or exit 1; sleep 1000 \
+         }} \
+         select(undef, undef, undef, 1); exit 0",
+        system_call("ptrace")
+    );
+    let visit = host.run(&format!("nsctl enter {name} -- perl -e '{script}'"));
+    assert_eq!(visit.code(), Some(125), "{visit}");
+    assert!(visit.fails().contains("has ended, nobody knows how"));
+    assert!(host.run("pgrep -u alice -x perl").success());
+}
+
+#[test]
+fn a_visit_has_none_of_the_administrator_s_keys_limits_and_audit_identity() {
+    root_or_skip!();
+    let host = Host::confined();
+    host.run("prlimit --nproc=777 su alice -c 'sleep 1234' >/dev/null 2>&1 &")
+        .ok();
+    wait_for("the login", || {
+        host.run("pgrep -u alice -x sleep").success()
+    });
+    let name = name_of(&host, "alice");
+    let keyctl = system_call("keyctl");
+    // KEYCTL_GET_KEYRING_ID of KEY_SPEC_SESSION_KEYRING, after root has joined a new one
+    let id = format!("print syscall({keyctl}, 0, -3, 0), qq(\\n);");
+    let root = format!("perl -e '$| = 1; syscall({keyctl}, 1, 0); {id} exec @ARGV' --");
+    let visit = format!(
+        "nsctl enter {name} --layer host -- bash -c \"perl -e '{id}'; ulimit -u; \
+         cat /proc/self/loginuid\""
+    );
+    let line = format!("echo 4242 > /proc/self/loginuid; {root} {visit}");
+    let seen = host.run(&line).ok();
+    let seen: Vec<&str> = seen.lines().collect();
+    let [own, theirs, limit, audited] = seen[..] else {
+        panic!("{seen:?}");
+    };
+    let serial = |text: &str| text.parse::<i64>().unwrap();
+    assert!(serial(own) > 0 && serial(theirs) > 0);
+    assert_ne!(own, theirs);
+    assert_eq!((limit, audited), ("777", "1000"));
+    host.wait_for_log("event=enter");
+    let log = host.log();
+    let line = log.lines().find(|line| line.contains("event=enter"));
+    assert!(line.unwrap().contains("by=4242"), "{line:?}");
+}

@@ -1,6 +1,7 @@
-//! The cgroup of a session, to be entered by one process more (cgroups(7)).
+//! The cgroup of a session, to be entered by one process more, and whose it is (cgroups(7)).
 
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -14,13 +15,7 @@ use crate::sys::{Errno, fd};
 /// # Errors
 /// A hierarchy cannot be reached: nothing of the session must run outside of its cgroup, where
 /// it would escape its limits and `loginctl terminate-session`.
-pub fn doors(pid: i32) -> Result<Vec<OwnedFd>, Error> {
-    let read = |path: &str| {
-        std::fs::read_to_string(path).map_err(|error| {
-            let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-            Error::system(format!("cannot read {path}"), errno)
-        })
-    };
+pub(crate) fn doors(pid: i32) -> Result<Vec<OwnedFd>, Error> {
     let theirs = read(&format!("/proc/{pid}/cgroup"))?;
     let own = read("/proc/self/cgroup")?;
     let mounts = read("/proc/self/mountinfo")?;
@@ -40,6 +35,55 @@ pub fn doors(pid: i32) -> Result<Vec<OwnedFd>, Error> {
     Ok(doors)
 }
 
+/// Whether somebody else than root and user `uid` may end, stop or starve what is in the
+/// caller's cgroups: one lies in a slice that logind has made for another user, who may have
+/// their sessions terminated, or in a directory that is not root's, as those are that have been
+/// delegated.
+///
+/// # Errors
+/// The caller's cgroups cannot be read.
+pub(crate) fn is_foreign(uid: u32) -> Result<bool, Error> {
+    const OWN: &str = "/proc/self/cgroup";
+    if !Path::new(OWN).exists() {
+        // a kernel without
+        return Ok(false);
+    }
+    let own = read(OWN)?;
+    if own.lines().any(|line| is_in_slice_of_another(line, uid)) {
+        return Ok(true);
+    }
+    let mounts = read("/proc/self/mountinfo")?;
+    let delegated = to_enter(&own, "").into_iter().any(|(hierarchy, path)| {
+        // What is not mounted, nobody reaches from here.
+        find(&mounts, hierarchy, path).is_some_and(|(top, beneath)| {
+            // The top one is that of a container as a whole, and how it belongs to root there
+            // is the affair of who has made the container.
+            let below = beneath.ancestors().filter(|it| !it.as_os_str().is_empty());
+            let owner = |place: &Path| std::fs::symlink_metadata(top.join(place));
+            let mut owners = below.filter_map(|place| owner(place).ok());
+            owners.any(|place| place.uid() != 0)
+        })
+    });
+    Ok(delegated)
+}
+
+/// By a line of /proc/PID/cgroup.
+fn is_in_slice_of_another(line: &str, uid: u32) -> bool {
+    line.split('/').any(|part| {
+        let number = part.strip_prefix("user-");
+        let number = number.and_then(|rest| rest.strip_suffix(".slice"));
+        let number = number.and_then(|number| number.parse::<u32>().ok());
+        number.is_some_and(|number| number != 0 && number != uid)
+    })
+}
+
+fn read(path: &str) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+        Error::system(format!("cannot read {path}"), errno)
+    })
+}
+
 /// The lines of /proc/PID/cgroup that are another process's and not one's own: hierarchy (its
 /// controllers; none for version 2) and path.
 fn to_enter<'t>(theirs: &'t str, own: &str) -> Vec<(&'t str, &'t str)> {
@@ -53,6 +97,11 @@ fn to_enter<'t>(theirs: &'t str, own: &str) -> Vec<(&'t str, &'t str)> {
 
 /// Where a cgroup lies among the mounts (/proc/PID/mountinfo).
 fn place(mounts: &str, hierarchy: &str, path: &str) -> Option<PathBuf> {
+    find(mounts, hierarchy, path).map(|(top, beneath)| top.join(beneath))
+}
+
+/// The place of its hierarchy, and the way from there.
+fn find<'t>(mounts: &'t str, hierarchy: &str, path: &'t str) -> Option<(&'t Path, &'t Path)> {
     let found = mounts.lines().find_map(|line| {
         let (mount, file_system) = line.split_once(" - ")?;
         let mut mount = mount.split(' ').skip(3);
@@ -68,9 +117,9 @@ fn place(mounts: &str, hierarchy: &str, path: &str) -> Option<PathBuf> {
         };
         let beneath = Path::new(path).strip_prefix(root).ok()?;
         // a space would be written as \040; nobody mounts these at such a place
-        (of_hierarchy && !point.contains('\\')).then(|| Path::new(point).join(beneath))
+        (of_hierarchy && !point.contains('\\')).then(|| (Path::new(point), beneath))
     })?;
-    let climbs = found.components().any(|part| part.as_os_str() == "..");
+    let climbs = found.1.components().any(|part| part.as_os_str() == "..");
     (!climbs).then_some(found)
 }
 
@@ -96,6 +145,24 @@ mod tests {
         ];
         assert_eq!(to_enter(theirs, own), want);
         assert!(to_enter(theirs, theirs).is_empty());
+    }
+
+    #[test]
+    fn a_slice_of_logind_s_is_foreign_to_all_but_its_user_and_root_s_to_nobody() {
+        let scope = "0::/user.slice/user-1001.slice/session-4.scope";
+        assert!(is_in_slice_of_another(scope, 1000));
+        assert!(!is_in_slice_of_another(scope, 1001));
+        let manager = "1:name=systemd:/a/user.slice/user-1001.slice/user@1001.service/init.scope";
+        assert!(is_in_slice_of_another(manager, 1000));
+        for line in [
+            "0::/user.slice/user-0.slice/session-1.scope",
+            "0::/system.slice/sshd.service",
+            "0::/user.slice",
+            "0::/user-x.slice/user-1001.slices",
+            "0::/",
+        ] {
+            assert!(!is_in_slice_of_another(line, 1000), "{line}");
+        }
     }
 
     #[test]
