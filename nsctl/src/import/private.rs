@@ -235,6 +235,8 @@ fn options(flags: &Flags, private: &mut Private, notes: &mut Vec<String>) {
             }
         }
     }
+    // What the kernel gives where nothing is said; the language would give less.
+    private.size.get_or_insert_with(|| "50%".to_owned());
 }
 
 /// A size as the language writes it.

@@ -131,7 +131,10 @@ fn g7_a_path_of_any_name_is_served_or_refused_with_the_reason() {
     for keys in uses {
         let host = builder("/home/alice", "").start();
         host.run("install -d -m 700 /srv/instances").ok();
+        // What hides something is never beneath a directory that the user can write.
+        let refused = keys.starts_with("hide_homes");
         for (what, name, served) in odd_names() {
+            let served = served && !refused;
             let path = format!("/home/alice/{name}");
             // A string of TOML is one of JSON.
             let quoted = serde_json::to_string(&path).unwrap();

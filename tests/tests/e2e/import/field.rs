@@ -103,6 +103,10 @@ fn configurations_of_the_field_give_the_view_that_pam_namespace_gave() {
         for line in kept {
             assert!(before.contains(line), "{name}: {before}");
         }
-        assert_eq!(conf == FLAGS, !before.contains("/tmp: of-alice "), "{name}");
+        assert_eq!(
+            conf == FLAGS,
+            !before.contains("\n/tmp: of-alice "),
+            "{name}: {before}"
+        );
     }
 }
