@@ -206,14 +206,22 @@ fn sessions(directory: &OwnedFd, uid: u32) -> Result<Vec<String>, Errno> {
     Ok(names)
 }
 
+/// How many sessions of a user a login looks at that needs none of them.
+const LOOKED_AT: usize = 4;
+
 /// Removes what dead sessions of a user have left, without the lock: for a login that needs
-/// none. What cannot be removed is left to the next one.
-pub(crate) fn sweep_user(uid: u32) {
+/// none. What cannot be removed is left to the next one. It looks at a few only, those that come
+/// after the login's own `name`, which is a random one: who has a thousand sessions must not
+/// wait for a look at each of them.
+pub(crate) fn sweep_user(uid: u32, name: &str) {
     let own = Path::new(USERS).join(uid.to_string());
     let Ok(directory) = fd::open_beneath(CWD, &own, OFlags::DIRECTORY) else {
         return;
     };
-    let names = sessions(&directory, uid).unwrap_or_default();
+    let mut names = sessions(&directory, uid).unwrap_or_default();
+    let next = names.partition_point(|one| one.as_str() < name);
+    names.rotate_left(next);
+    names.truncate(LOOKED_AT);
     record::sweep(&names, uid);
     for session in &names {
         let _ = sweep_dead(&directory, &path(uid, session));

@@ -206,7 +206,7 @@ pub(crate) fn seek(
     let standing = Standing::of(plan)?;
     if alone && standing.has_door() {
         // Nobody else would: no login of this profile looks for another's session.
-        door::sweep_user(uid);
+        door::sweep_user(uid, name);
     }
     if alone || matches!(standing, Standing::Apart | Standing::Alone) {
         return Ok(Sought::Make(Making {

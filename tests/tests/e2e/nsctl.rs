@@ -124,7 +124,10 @@ fn explain_says_whether_this_very_account_would_be_refused() {
     );
     let carol = explain("carol");
     assert_eq!(carol.code(), Some(1));
-    assert!(carol.complaint().contains("--add-subuids"), "{carol}");
+    assert!(
+        carol.complaint().contains("nsctl ranges --allocate carol"),
+        "{carol}"
+    );
     let dave = explain("dave").ok();
     assert!(dave.contains("so the login stays unconfined"), "{dave}");
 
@@ -284,7 +287,7 @@ fn accounts_whose_values_differ_by_their_own_names_stand_together() {
         "    host name none -> {user}-box\n",
         "    on logout it ends with its last login -> it stays while processes of it remain\n",
         "    mount /run/user/{uid}/bus: none -> the host's, if it is there\n",
-        "    mount /tmp: empty, mode 1777 -> /var/lib/nsshell/tmp/{user}\n",
+        "    mount /tmp: empty, mode 1777, size 10% -> /var/lib/nsshell/tmp/{user}\n",
     ] {
         assert!(told.contains(part), "no `{part}` in {told}");
     }

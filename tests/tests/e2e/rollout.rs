@@ -17,7 +17,7 @@ fn refusing(policy: &str) -> Builder {
         .user_with("bob", |user| user.subordinate(&[]))
 }
 
-const REASON: &str = "--add-subuids";
+const REASON: &str = "nsctl ranges --allocate alice";
 
 /// Where the host's own commands run.
 fn outside(host: &Host) -> String {

@@ -110,7 +110,8 @@ fn tmux_detaches_and_attaches(host: &Host) {
         .env("TERM", "xterm")
         .pty();
     shell.prompt();
-    shell.line("tmux -f /dev/null new-session -s work");
+    // Keys that come within a millisecond are text that is pasted, unless tmux is told otherwise.
+    shell.line("tmux -f /dev/null new-session -s work ';' set -g assume-paste-time 0");
     shell.line("echo in''side $SHELL");
     shell.expect("inside /");
     shell.send("\u{2}d"); // Ctrl-B d

@@ -22,7 +22,8 @@ fn wait_for_logout(host: &Host) {
 /// is still there.
 pub(crate) fn found_again(host: &Host) -> Option<Pty> {
     let (mut one, mut two) = (login(host), login(host));
-    one.line("tmux new -s work");
+    // Keys that come within a millisecond are text that is pasted, unless tmux is told otherwise.
+    one.line("tmux new -s work ';' set -g assume-paste-time 0");
     one.expect("[work]");
     two.line("tmux attach -t work");
     two.expect("[work]");
