@@ -4,15 +4,17 @@
 //! reaps what is orphaned, takes in further logins, and ends the session when nobody holds it
 //! any more ([`crate::join`]). Nothing in here returns to the helper that it is a copy of.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nsshell_config::{Namespace, Plan, SessionPlan};
 
-use crate::audit::Format;
+use crate::audit::{Facts, Format};
 use crate::door::Door;
 use crate::error::Error;
 use crate::lease::{self, Lease, Leases};
+use crate::processes;
 use crate::record::Reserved;
 use crate::sys::ns::Kinds;
 use crate::sys::process::{self, Child};
@@ -117,6 +119,7 @@ fn live(start: Start<'_>) -> i32 {
         signals,
         door,
         trail,
+        known_as,
     } = prepared;
     let mut keep: Vec<&dyn AsRawFd> =
         vec![&start.lease, &start.holder, directory, record, &signals];
@@ -141,6 +144,7 @@ fn live(start: Start<'_>) -> i32 {
         record: own,
         signals: &signals,
         trail,
+        known_as,
     };
     let leases = Leases::new(&session.life, door, first);
     let (reason, left) = leases.hold(&signals, &mut host);
@@ -155,6 +159,18 @@ struct Prepared {
     signals: SignalFd,
     door: Option<Door>,
     trail: Trail,
+    known_as: KnownAs,
+}
+
+/// What the host knows init by: its process id there, and the inodes of its namespaces by the
+/// names of their links.
+type KnownAs = (i32, BTreeMap<String, u64>);
+
+/// To be called before the first mount: /proc is still the host's.
+fn known_as() -> KnownAs {
+    let link = std::fs::read_link("/proc/self").unwrap_or_default();
+    let pid = link.to_str().and_then(|pid| pid.parse().ok());
+    pid.map_or_else(KnownAs::default, |pid| (pid, processes::namespaces(pid)))
 }
 
 /// Builds the layer and gives up what is not needed for the rest of init's life.
@@ -167,6 +183,7 @@ fn prepare(start: &Start<'_>) -> Result<Prepared, Error> {
     // Before the first mount: both are places of the host.
     let name = &start.record.session;
     let trail = Trail::open(start.format);
+    let known_as = known_as();
     let door = match start.has_door {
         true => Some(Door::open(start.plan.account.uid, name)?),
         false => None,
@@ -184,6 +201,7 @@ fn prepare(start: &Start<'_>) -> Result<Prepared, Error> {
         signals,
         door,
         trail,
+        known_as,
     })
 }
 
@@ -222,6 +240,7 @@ struct Init<'a> {
     record: &'a Reserved,
     signals: &'a SignalFd,
     trail: Trail,
+    known_as: KnownAs,
 }
 
 impl lease::Host for Init<'_> {
@@ -258,18 +277,24 @@ impl Init<'_> {
     fn left(&mut self, lease: &Lease, reason: &str) {
         let (session, user) = (&self.record.session, &self.plan.account.name);
         let facts = trail::session_facts(self.plan, session);
-        let login = &lease.login;
-        let facts = trail::login_facts(facts, login)
-            .with("profile", &self.plan.profile)
+        let facts = trail::policy_facts(trail::login_facts(facts, &lease.login), self.plan);
+        let facts = self
+            .with_init(facts)
             .with("duration", lease.since.elapsed().as_secs().to_string())
             .with("reason", reason);
         let sentence = format!("session {session} lost a login of {user}");
         self.trail.write("leave", &sentence, &facts);
     }
 
+    fn with_init(&self, facts: Facts) -> Facts {
+        let (pid, namespaces) = &self.known_as;
+        trail::with_init(facts, *pid, kinds(self.session), namespaces)
+    }
+
     fn ended(&mut self, reason: lease::Reason, left: &[Lease], born: Instant) {
         let (session, user) = (&self.record.session, &self.plan.account.name);
-        let facts = trail::facts(self.plan, session)
+        let facts = self
+            .with_init(trail::facts(self.plan, session))
             .with("duration", born.elapsed().as_secs().to_string())
             .with("logins", left.len().to_string())
             .with("reason", reason.word());

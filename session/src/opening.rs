@@ -1,12 +1,11 @@
 //! How session-init gives a login its session: one that is there, or a new one.
 
-use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nsshell_config::{Plan, Scope, SessionPlan};
 
-use crate::audit::{Facts, Format, NAMESPACE};
+use crate::audit::Format;
 use crate::error::Error;
 use crate::join::{self, Joined, Sought};
 use crate::protocol::{Confined, Reply};
@@ -70,7 +69,7 @@ fn share(plan: &Plan, joined: Joined) -> Result<(Reply, Made), Error> {
     let policy = if joined.as_planned { "same" } else { "other" };
     let facts = trail::facts(plan, &record.session).with("policy", policy);
     let confined = Confined {
-        facts: with_init(facts, record.pid, kinds, &record.namespaces),
+        facts: trail::with_init(facts, record.pid, kinds, &record.namespaces),
         session: record.session,
         profile: record.profile,
         kinds,
@@ -83,17 +82,6 @@ fn share(plan: &Plan, joined: Joined) -> Result<(Reply, Made), Error> {
         lease: joined.lease,
     };
     Ok((Reply::Confined(confined), made))
-}
-
-/// With the session's init and the namespaces that are its own.
-fn with_init(facts: Facts, pid: i32, kinds: Kinds, inodes: &BTreeMap<String, u64>) -> Facts {
-    inodes
-        .iter()
-        .filter(|(kind, _)| Kinds::named(kind).is_some_and(|kind| kinds.has(kind)))
-        .fold(
-            facts.with("init", pid.to_string()),
-            |facts, (kind, inode)| facts.with(&format!("{NAMESPACE}{kind}"), inode.to_string()),
-        )
 }
 
 /// Makes the session: init builds the host layer while the user namespace is made here.
@@ -222,7 +210,7 @@ fn finish(making: &Making<'_>, maker: Option<Result<Maker, Error>>) -> Result<Re
         .with("replaced", some(&making.wanted.replaced))
         .with("passed_by", some(&making.wanted.passed_by))
         .with("apart", apart);
-    let facts = with_init(facts, init.pid, kinds, &namespaces);
+    let facts = trail::with_init(facts, init.pid, kinds, &namespaces);
     record.publish(
         plan,
         init.pid,

@@ -3,13 +3,15 @@
 //! What init has to say goes to the host's /dev/log, to which it connects before its first
 //! mount: whatever the session has there is the plan's affair. It never waits for the reader.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nsshell_config::Plan;
 use rustix::fs::{CWD, OFlags};
 
-use crate::audit::{Facts, Format};
+use crate::audit::{Facts, Format, NAMESPACE};
+use crate::sys::ns::Kinds;
 use crate::sys::{fd, unix};
 
 /// LOG_AUTHPRIV | LOG_INFO, as the module's lines have it (syslog(3)).
@@ -34,12 +36,16 @@ pub(crate) fn session_facts(plan: &Plan, session: &str) -> Facts {
 
 /// What it says of the login that is planned as well.
 pub(crate) fn facts(plan: &Plan, session: &str) -> Facts {
-    login_facts(session_facts(plan, session), &login_of(plan))
-        .with("profile", &plan.profile)
-        .with(
-            "rule",
-            format!("{}:{}", plan.matched.file, plan.matched.line),
-        )
+    policy_facts(
+        login_facts(session_facts(plan, session), &login_of(plan)),
+        plan,
+    )
+}
+
+/// With the profile and the rule that the session was made by.
+pub(crate) fn policy_facts(facts: Facts, plan: &Plan) -> Facts {
+    let rule = format!("{}:{}", plan.matched.file, plan.matched.line);
+    facts.with("profile", &plan.profile).with("rule", rule)
 }
 
 /// Service, terminal and remote host of the login that is planned.
@@ -59,6 +65,22 @@ pub(crate) fn login_facts(facts: Facts, [service, tty, rhost]: &[Vec<u8>; 3]) ->
         .with("service", service)
         .with("tty", tty)
         .with("rhost", rhost)
+}
+
+/// With the session's init and the namespaces that are its own.
+pub(crate) fn with_init(
+    facts: Facts,
+    pid: i32,
+    kinds: Kinds,
+    inodes: &BTreeMap<String, u64>,
+) -> Facts {
+    inodes
+        .iter()
+        .filter(|(kind, _)| Kinds::named(kind).is_some_and(|kind| kinds.has(kind)))
+        .fold(
+            facts.with("init", pid.to_string()),
+            |facts, (kind, inode)| facts.with(&format!("{NAMESPACE}{kind}"), inode.to_string()),
+        )
 }
 
 impl Trail {

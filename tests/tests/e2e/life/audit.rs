@@ -100,6 +100,16 @@ fn each_event_of_a_session_is_one_line_with_who_whence_and_why() {
         &["event=end", &who, "reason=logout", "duration=", "logins=0"],
     );
     assert!(end.contains("nsshell-init["), "{end}");
+    // The same session by the same numbers, so that a search for one finds the whole of it.
+    let number = |line: &str, key: &str| {
+        let rest = line.split_once(&format!(" {key}="));
+        rest.map(|(_, rest)| rest.split([' ', ']']).next().unwrap().to_owned())
+    };
+    for key in ["init", "ns_mnt", "ns_pid", "ns_ipc", "ns_uts", "ns_cgroup"] {
+        assert!(number(&open, key).is_some_and(|number| !number.is_empty()));
+        assert_eq!(number(&end, key), number(&open, key), "{key}: {end}");
+    }
+    assert!(end.contains("rule=\"built-in policy:"), "{end}");
     assert_eq!(lines.len(), 6, "{lines:#?}");
 }
 
@@ -112,7 +122,8 @@ fn the_end_of_a_killed_application_and_of_a_signal_is_told_by_init() {
     host.run("pkill -KILL -f '^sshd: alice [[]priv[]]'").ok();
     let _ = session.wait();
     host.wait_for_log(&format!("session {first} of alice ends, killed"));
-    one(&events(&host), &["event=leave", "reason=killed", &first]);
+    let killed = ["event=leave", "reason=killed", &first, " rule=", " ns_pid="];
+    one(&events(&host), &killed);
     let mut session = host.session("alice");
     let second = name(&mut session);
     host.run("pkill -TERM -x nsshell-init").ok();
