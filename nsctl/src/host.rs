@@ -21,7 +21,7 @@ use nsshell_session::{NSSHELL, family, live, login_shell, policy, sys};
 use crate::error::Error;
 
 pub(crate) use nsshell_session::family::Node;
-pub(crate) use nsshell_session::live::{Found, State};
+pub(crate) use nsshell_session::live::{Found, Present, State};
 pub(crate) use nsshell_session::processes::{Process, name};
 pub(crate) use nsshell_session::record::Record;
 pub(crate) use nsshell_session::usage::Usage;

@@ -126,7 +126,7 @@ fn tell(dead: usize, told: &mut impl Write) -> Result<(), Error> {
 
 /// What is in memory, of how much at most; for what is on disk only that there is some: its
 /// size would take a walk through all of it.
-fn files(usage: Option<&Usage>) -> String {
+pub(crate) fn files(usage: Option<&Usage>) -> String {
     let Some(usage) = usage else {
         return "-".to_owned();
     };

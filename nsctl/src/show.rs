@@ -7,8 +7,8 @@ use nsshell_config::{Explanation, Plan};
 use crate::cli::ShowArguments;
 use crate::error::Error;
 use crate::explain::{self, Rows};
-use crate::host::{self, Found, Process};
-use crate::{session, table};
+use crate::host::{self, Found, Present, Process, Usage};
+use crate::{ls, session, table};
 
 /// Prints what is known of a session, and the lines of the policy that it came from.
 pub(crate) fn run(arguments: &ShowArguments, out: &mut impl Write) -> Result<(), Error> {
@@ -17,9 +17,13 @@ pub(crate) fn run(arguments: &ShowArguments, out: &mut impl Write) -> Result<(),
     let processes = all.of(&found.record);
     let plan = found.plan()?;
     let today = plan.as_ref().map(|plan| today(plan, &found.record.session));
-    let logins = found.logins(host::until_told());
+    let told = Told {
+        logins: found.logins(host::until_told()),
+        present: found.who(host::until_told()),
+        files: host::usage(&found),
+    };
     if arguments.json {
-        let value = json(&found, &processes, plan.as_ref(), today.as_ref(), logins);
+        let value = json(&found, &processes, plan.as_ref(), today.as_ref(), &told);
         serde_json::to_writer_pretty(&mut *out, &value).map_err(crate::error::json)?;
         writeln!(out)?;
         return Ok(());
@@ -29,11 +33,19 @@ pub(crate) fn run(arguments: &ShowArguments, out: &mut impl Write) -> Result<(),
         &processes,
         plan.as_ref(),
         today.as_ref(),
-        logins,
+        &told,
     )) {
         writeln!(out, "{line}")?;
     }
     Ok(())
+}
+
+/// What only root is told, by init and by the session's file systems.
+#[derive(Default)]
+struct Told {
+    logins: Option<usize>,
+    present: Option<Vec<Present>>,
+    files: Option<Usage>,
 }
 
 /// What the policy as it is now makes of the same login.
@@ -67,13 +79,17 @@ fn rows(
     processes: &[&Process],
     plan: Option<&Plan>,
     today: Option<&Today>,
-    logins: Option<usize>,
+    told: &Told,
 ) -> Vec<Vec<String>> {
     let record = &found.record;
     let mut rows = Rows::default();
     rows.say("session", record.session.clone());
     rows.say("age", table::age(session::age(found)));
-    rows.say("logins", table::count(logins));
+    rows.say("logins", table::count(told.logins));
+    if let Some(present) = &told.present {
+        rows.table("who", &present_cells(present, told.logins));
+    }
+    rows.say("files", ls::files(told.files.as_ref()));
     rows.say("init", format!("process {}", record.pid));
     let made = record.own_namespaces();
     let inodes = made.iter();
@@ -124,6 +140,26 @@ fn login(found: &Found) -> String {
     how
 }
 
+/// The logins that share it, and how many more there are.
+fn present_cells(present: &[Present], logins: Option<usize>) -> Vec<Vec<String>> {
+    let head = ["SERVICE", "TTY", "FROM", "FOR"].map(str::to_owned);
+    let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let cells = |one: &Present| {
+        vec![
+            one.service.clone(),
+            dash(&one.tty),
+            dash(&one.rhost),
+            table::age(one.seconds),
+        ]
+    };
+    let more = logins.unwrap_or_default().saturating_sub(present.len());
+    let rest = (more > 0).then(|| vec![format!("and {more} more")]);
+    std::iter::once(head.to_vec())
+        .chain(present.iter().map(cells))
+        .chain(rest)
+        .collect()
+}
+
 fn process_cells(processes: &[&Process]) -> Vec<Vec<String>> {
     let head = ["PID", "INSIDE", "UID", "MEMORY", "COMMAND"].map(str::to_owned);
     let cells = |process: &&Process| {
@@ -149,7 +185,7 @@ fn json(
     processes: &[&Process],
     plan: Option<&Plan>,
     today: Option<&Today>,
-    logins: Option<usize>,
+    told: &Told,
 ) -> serde_json::Value {
     let values = match today {
         Some(Today::Same(explanation)) => Some(explain::origins(&explanation.origins)),
@@ -158,7 +194,9 @@ fn json(
     serde_json::json!({
         "session": found.record,
         "age": session::age(found),
-        "logins": logins,
+        "logins": told.logins,
+        "present": told.present,
+        "files": told.files,
         "memory": processes.iter().map(|process| process.memory).sum::<u64>(),
         "processes": processes,
         "plan": plan,
@@ -225,6 +263,37 @@ mod tests {
         }))
     }
 
+    fn told() -> Told {
+        let present = |tty: Option<&str>| Present {
+            service: "sshd".to_owned(),
+            tty: tty.map(str::to_owned),
+            rhost: Some("192.0.2.7".to_owned()),
+            seconds: 90,
+        };
+        Told {
+            logins: Some(3),
+            present: Some(vec![present(Some("pts/1")), present(None)]),
+            files: Some(Usage {
+                used: 1,
+                limit: Some(2),
+                on_disk: vec!["/srv/k3".into()],
+            }),
+        }
+    }
+
+    #[test]
+    fn the_logins_that_share_a_session_are_listed_with_how_many_more_there_are() {
+        let told = told();
+        let cells = present_cells(told.present.as_ref().unwrap(), told.logins);
+        let want = [
+            "SERVICE     TTY    FROM       FOR",
+            "sshd        pts/1  192.0.2.7  1m",
+            "sshd        -      192.0.2.7  1m",
+            "and 1 more",
+        ];
+        assert_eq!(table::columns(&cells), want);
+    }
+
     #[test]
     fn what_is_printed_as_json_is_as_the_schema_has_it_and_nothing_can_be_left_out() {
         let schema = validate::outputs();
@@ -236,8 +305,8 @@ mod tests {
             command: "nsshell-init".to_owned(),
             namespaces: [("pid".to_owned(), 8)].into(),
         };
-        let whole = json(&found(), &[&process], None, Some(&today()), Some(2));
-        let bare = json(&found(), &[], None, Some(&Today::Changed), None);
+        let whole = json(&found(), &[&process], None, Some(&today()), &told());
+        let bare = json(&found(), &[], None, Some(&Today::Changed), &Told::default());
         for value in [&whole, &bare] {
             let faults = validate::faults_as("show", &schema, value);
             assert!(faults.is_empty(), "{faults:#?}: {value:#}");

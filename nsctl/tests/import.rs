@@ -125,11 +125,11 @@ fn the_files_of_namespace_d_beside_the_main_one_are_read_in_their_order() {
     let (a, b) = (beside.join("a.conf"), beside.join("b.conf"));
     let want = [
         "private = [".to_owned(),
-        "\"/tmp\",".to_owned(),
+        "{ path = \"/tmp\", size = \"50%\" },".to_owned(),
         format!("# {}:2: /srv/a /srv/a-inst/ user:noinit root", a.display()),
         "{ path = \"/srv/a\", instance = \"/srv/a-inst/{user}\" },".to_owned(),
         format!("# {}:1: /srv/b x tmpfs:noinit root", b.display()),
-        "\"/srv/b\",".to_owned(),
+        "{ path = \"/srv/b\", size = \"50%\" },".to_owned(),
         "]".to_owned(),
     ];
     assert_eq!(lines, want, "{told}");

@@ -72,6 +72,7 @@ use std::time::{Duration, Instant};
 use nsshell_config::{Mount, OnPolicyChange, Plan, Scope, SessionPlan};
 
 use crate::error::Error;
+use crate::live::Present;
 use crate::record::{self, Record};
 use crate::standing::Standing;
 use crate::sys::{Errno, pidfd, socket, unix};
@@ -83,6 +84,12 @@ const VERSION: &[u8] = b"1";
 /// How many logins a session has, asked by `nsctl` through its door. No login, so that the
 /// connection never becomes a lease, and nothing of the protocol hangs on the answer.
 pub(crate) const HOW_MANY: &[u8] = b"N1";
+
+/// Who they are, asked in the same way.
+pub(crate) const WHO: &[u8] = b"W1";
+
+/// Most bytes of what is told of one login's service, terminal and remote host each.
+const MOST_OF_ONE: usize = 64;
 
 /// How long a helper waits before it asks again that has got no answer.
 const AGAIN: Duration = Duration::from_millis(10);
@@ -405,6 +412,55 @@ pub(crate) fn logins(record: &Record, deadline: Instant) -> Option<usize> {
     std::str::from_utf8(&answer).ok()?.parse().ok()
 }
 
+/// Who shares a session, oldest first, as far as one message can tell; none as of [`logins`].
+pub(crate) fn who(record: &Record, deadline: Instant) -> Option<Vec<Present>> {
+    let connection = connect(record).ok()??;
+    socket::send(&connection, WHO, &[]).ok()?;
+    let (answer, _) = socket::receive(&connection, deadline).ok()?;
+    decode_who(&answer)
+}
+
+/// Init's answer to [`WHO`]: service, terminal, remote host and seconds of each login.
+pub(crate) fn encode_who(logins: impl Iterator<Item = ([Vec<u8>; 3], u64)>) -> Vec<u8> {
+    let mut message = crate::protocol::message(b'W', &[]);
+    for (login, seconds) in logins {
+        let seconds = seconds.to_string();
+        let [service, tty, rhost] = login.each_ref().map(|one| cut(one));
+        let one = crate::protocol::message(b'W', &[service, tty, rhost, seconds.as_bytes()]);
+        if message.len() + one.len() > socket::MAX_MESSAGE {
+            break;
+        }
+        message.extend(&one[1..]);
+    }
+    message
+}
+
+fn cut(text: &[u8]) -> &[u8] {
+    &text[..text.len().min(MOST_OF_ONE)]
+}
+
+fn decode_who(message: &[u8]) -> Option<Vec<Present>> {
+    let (b'W', fields) = crate::protocol::fields(message).ok()? else {
+        return None;
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let some = |bytes: &[u8]| (!bytes.is_empty()).then(|| text(bytes));
+    let mut present = Vec::new();
+    for login in fields.chunks(4) {
+        let [service, tty, rhost, seconds] = login else {
+            return None;
+        };
+        present.push(Present {
+            service: text(service),
+            tty: some(tty),
+            rhost: some(rhost),
+            seconds: std::str::from_utf8(seconds).ok()?.parse().ok()?,
+        });
+    }
+    present.sort_by_key(|one| std::cmp::Reverse(one.seconds));
+    Some(present)
+}
+
 fn too_many(plan: &Plan, most: Option<u32>) -> Error {
     Error::Refused(format!(
         "{} has as many logins as max_sessions = {} allows in profile \"{}\"; end one of them, or \
@@ -459,7 +515,42 @@ pub(crate) fn fingerprint(plan: &Plan, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn who_is_there_comes_back_as_it_was_told_as_far_as_a_message_goes() {
+        let login = |tty: &[u8]| [b"sshd".to_vec(), tty.to_vec(), b"192.0.2.7".to_vec()];
+        let told = encode_who([(login(b"pts/1"), 5), (login(b""), 90)].into_iter());
+        let known = decode_who(&told).unwrap();
+        let seconds: Vec<_> = known.iter().map(|one| one.seconds).collect();
+        assert_eq!(seconds, [90, 5], "oldest first");
+        assert_eq!(
+            (known[0].tty.as_deref(), known[1].tty.as_deref()),
+            (None, Some("pts/1"))
+        );
+        assert_eq!(
+            decode_who(&encode_who(std::iter::empty())),
+            Some(Vec::new())
+        );
+        let long = vec![b'x'; 300];
+        let many = encode_who((0..1000).map(|number| (login(&long), number)));
+        assert!(many.len() <= socket::MAX_MESSAGE);
+        let known = decode_who(&many).unwrap();
+        assert!(known.len() > 20 && known[0].tty.as_ref().unwrap().len() == MOST_OF_ONE);
+        for wrong in [
+            b"".as_slice(),
+            b"W",
+            b"Wa\0",
+            b"Xa\0b\0c\x001\0",
+            b"Wa\0b\0c\0x\0",
+        ] {
+            assert!(
+                decode_who(wrong).is_none_or(|known| known.is_empty()),
+                "{wrong:?}"
+            );
+        }
+    }
 
     #[test]
     fn what_a_login_asks_and_hears_comes_back_as_it_was_sent() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nsshell_config::{Life, OnLogout};
 
 use crate::door::Door;
-use crate::join::{Answer, Asked, HOW_MANY};
+use crate::join::{Answer, Asked, HOW_MANY, WHO, encode_who};
 use crate::limits::{Limits, Reached};
 use crate::sys::{Errno, socket, unix};
 
@@ -190,6 +190,12 @@ impl<'a> Leases<'a> {
         let (message, mut fds) = socket::receive(&connection, Instant::now()).ok()?;
         if message == HOW_MANY {
             let _ = socket::send(&connection, self.leases.len().to_string().as_bytes(), &[]);
+            return None;
+        }
+        if message == WHO {
+            let present = |lease: &Lease| (lease.login.clone(), lease.since.elapsed().as_secs());
+            let who = encode_who(self.leases.iter().map(present));
+            let _ = socket::send(&connection, &who, &[]);
             return None;
         }
         let answer = |answer: Answer| socket::send(&connection, answer.encode(), &[]);

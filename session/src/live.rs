@@ -15,6 +15,7 @@ use std::time::{Instant, UNIX_EPOCH};
 
 use nsshell_config::{Namespace, Plan, SessionPlan};
 use rustix::fs::{FlockOperation, OFlags};
+use serde::Serialize;
 
 use crate::enter::{self, Place};
 use crate::error::Error;
@@ -44,6 +45,19 @@ pub enum State {
     Unreadable,
     /// no; why
     Dead(String),
+}
+
+/// A login that shares a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Present {
+    /// PAM service
+    pub service: String,
+    /// PAM_TTY
+    pub tty: Option<String>,
+    /// PAM_RHOST
+    pub rhost: Option<String>,
+    /// seconds since it came
+    pub seconds: u64,
 }
 
 /// Every session that the caller may know of, oldest first; for root also those whose record
@@ -286,6 +300,13 @@ impl Found {
     pub fn logins(&self, deadline: Instant) -> Option<usize> {
         self.init()?;
         join::logins(&self.record, deadline)
+    }
+
+    /// Who they are, as far as one message can tell; none as of [`Found::logins`].
+    #[must_use]
+    pub fn who(&self, deadline: Instant) -> Option<Vec<Present>> {
+        self.init()?;
+        join::who(&self.record, deadline)
     }
 
     /// The plan that the session was made from, as it lies in it; none if the caller may not

@@ -90,6 +90,45 @@ fn show_has_everything_and_the_lines_of_the_policy_that_it_came_from() {
 }
 
 #[test]
+fn show_lists_every_login_that_shares_the_session_to_root() {
+    root_or_skip!();
+    let host = Host::confined();
+    let mut first = host.session("alice");
+    let name = first.ask("echo $NSSHELL_SESSION").ok();
+    let mut second = host.pty("exec su - alice");
+    second.prompt();
+    let text = host.run(&format!("nsctl show {name}")).ok();
+    let who: Vec<Vec<&str>> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("who "))
+        .take(3)
+        .map(|line| line.trim_start_matches("who").split_whitespace().collect())
+        .collect();
+    assert_eq!(who[0], ["SERVICE", "TTY", "FROM", "FOR"], "{text}");
+    assert_eq!(who[1][..3], ["sshd", "ssh", "127.0.0.1"], "{text}");
+    assert_eq!((who[2][0], who[2][2]), ("su-l", "-"), "{text}");
+    assert!(who[2][1].starts_with("pts/"), "{text}");
+    let json = host.run(&format!("nsctl show --json {name}")).json("show");
+    assert_eq!(
+        json["present"].as_array().map(Vec::len),
+        Some(2),
+        "{json:#}"
+    );
+    // The user is told of the session, and not by init.
+    let own = host.run(&format!(
+        "su alice -s /bin/sh -c 'nsctl show --json {name}'"
+    ));
+    assert!(own.ok().contains("\"present\": null"), "{own}");
+    second.line("exit");
+    let _ = second.wait();
+    wait_for("one login", || {
+        let json = host.run(&format!("nsctl show --json {name}")).json("show");
+        json["present"].as_array().map(Vec::len) == Some(1)
+    });
+    first.end().ok();
+}
+
+#[test]
 fn tree_shows_who_owns_each_namespace_and_who_is_in_it() {
     root_or_skip!();
     #[derive(Deserialize)]
