@@ -1,5 +1,6 @@
 //! The cgroup of a session, to be entered by one process more, and whose it is (cgroups(7)).
 
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -44,7 +45,7 @@ pub(crate) fn doors(pid: i32) -> Result<Vec<OwnedFd>, Error> {
 /// The caller's cgroups cannot be read.
 pub(crate) fn is_foreign(uid: u32) -> Result<bool, Error> {
     const OWN: &str = "/proc/self/cgroup";
-    if !Path::new(OWN).exists() {
+    if !Path::new(OWN).try_exists().unwrap_or(true) {
         // a kernel without
         return Ok(false);
     }
@@ -58,10 +59,14 @@ pub(crate) fn is_foreign(uid: u32) -> Result<bool, Error> {
         find(&mounts, hierarchy, path).is_some_and(|(top, beneath)| {
             // The top one is that of a container as a whole, and how it belongs to root there
             // is the affair of who has made the container.
-            let below = beneath.ancestors().filter(|it| !it.as_os_str().is_empty());
-            let owner = |place: &Path| std::fs::symlink_metadata(top.join(place));
-            let mut owners = below.filter_map(|place| owner(place).ok());
-            owners.any(|place| place.uid() != 0)
+            let mut below = beneath.ancestors().filter(|it| !it.as_os_str().is_empty());
+            below.any(|place| {
+                match std::fs::symlink_metadata(top.join(place)) {
+                    Ok(place) => place.uid() != 0,
+                    // What cannot be looked at may be anybody's.
+                    Err(error) => error.kind() != ErrorKind::NotFound,
+                }
+            })
         })
     });
     Ok(delegated)

@@ -9,7 +9,7 @@ use std::path::Path;
 use nsshell_config::{Mode, Plan};
 
 use crate::error::Error;
-use crate::sys::{fd, ns};
+use crate::sys::{Errno, fd, ns};
 use crate::{PLAN, cgroup};
 
 /// Where a login stands.
@@ -30,11 +30,11 @@ impl Standing {
     /// Where the caller stands, for a login with this plan.
     ///
     /// # Errors
-    /// Its cgroups cannot be read.
+    /// Its cgroups or mount namespace cannot be looked at.
     pub(crate) fn of(plan: &Plan) -> Result<Self, Error> {
         Ok(if plan.mode != Mode::Enforce || Path::new(PLAN).exists() {
             Self::Alone
-        } else if !is_in_mount_namespace_of_pid_1() {
+        } else if !is_in_mount_namespace_of_pid_1()? {
             Self::Apart
         } else if cgroup::is_foreign(plan.account.uid)? {
             Self::Foreign
@@ -58,9 +58,15 @@ impl Standing {
     }
 }
 
-/// False, too, if that cannot be seen.
-fn is_in_mount_namespace_of_pid_1() -> bool {
+/// # Errors
+/// That cannot be seen. Where it may not be (EACCES, as in a container), it is taken for another
+/// one: nobody else's session is at stake then.
+fn is_in_mount_namespace_of_pid_1() -> Result<bool, Error> {
     let identity = |link| ns::open_link(link).and_then(fd::identity);
-    let own = identity(c"/proc/self/ns/mnt");
-    own.is_ok() && own == identity(c"/proc/1/ns/mnt")
+    let cannot = |errno| Error::system("cannot look at the mount namespace of process 1", errno);
+    match (identity(c"/proc/self/ns/mnt"), identity(c"/proc/1/ns/mnt")) {
+        (Ok(own), Ok(first)) => Ok(own == first),
+        (_, Err(Errno::ACCESS)) => Ok(false),
+        (Err(errno), _) | (_, Err(errno)) => Err(cannot(errno)),
+    }
 }

@@ -80,10 +80,10 @@ fn lab_lets_nothing_stay_in_any_directory_that_a_user_can_write() {
 }
 
 #[test]
-fn lab_and_kiosk_leave_the_machine_memory_whatever_one_login_writes() {
+fn the_profiles_leave_the_machine_memory_whatever_one_login_writes() {
     root_or_skip!();
-    let sizes = |profile: &str, dirs: &str| {
-        let own = format!("[profile.{profile}]\ncommand = []\n");
+    let sizes = |profile: &str, keys: &str, dirs: &str| {
+        let own = format!("[profile.{profile}]\n{keys}\n");
         let rule = format!("[[rule]]\nusers = ['alice']\nprofile = '{profile}'\n");
         let host = builder(profile).policy(&format!("{rule}{own}")).start();
         let look = format!(
@@ -97,10 +97,17 @@ fn lab_and_kiosk_leave_the_machine_memory_whatever_one_login_writes() {
         let memory = numbers.pop().unwrap();
         numbers.iter().sum::<f64>() / memory
     };
-    let lab = sizes("lab", "~ /tmp /var/tmp /dev/shm");
+    let lab = sizes("lab", "", "~ /tmp /var/tmp /dev/shm");
     assert!(lab < 0.75, "{lab}");
-    let standard = sizes("standard", "/tmp /var/tmp /dev/shm");
-    assert!(standard > 1.0, "{standard}");
+    let three = "/tmp /var/tmp /dev/shm";
+    let standard = sizes("standard", "", three);
+    assert!(standard < 0.35, "{standard}");
+    // As each would be if the kernel were asked for no size.
+    let half = ["/tmp", "/var/tmp", "/dev/shm"]
+        .map(|path| format!("{{ path = '{path}', size = '50%' }}"))
+        .join(", ");
+    let half = sizes("standard", &format!("private = [{half}]"), three);
+    assert!(half > 1.0, "{half}");
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn ten_thousand_rules_and_fifty_thousand_accounts_cost_a_login_little_and_nsctl_
     };
     for (few, many, says) in [
         (check("none"), check("rules"), "no users would be refused"),
-        (check("none"), check("refuse"), "too long"),
+        (check("none"), check("refuse"), "is longer than 64 bytes"),
         (diff("none"), diff("rules"), "accounts: nothing changes"),
         (
             diff("none"),
