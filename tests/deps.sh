@@ -6,6 +6,7 @@ set -euo pipefail
 # what proves it to be there (a program, or a file), Debian's package
 needs='
 cc gcc
+c++ g++
 /usr/include/security/pam_appl.h libpam0g-dev
 /usr/include/stdio.h libc6-dev
 sshd openssh-server

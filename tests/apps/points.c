@@ -131,7 +131,7 @@ static void report_difference(const char *what, const char *before, const char *
   printf("differs from here on: %.300s\n", after + alike(before, after));
 }
 
-// Refusals in the log since it was so long; waits for the first of them.
+// How often the words are in the log since it was so long; waits for the first time.
 static int logged(off_t since, const char *words) {
   for (int i = 0; i < 400; i++) {
     char *text = file_text(system_log);

@@ -95,9 +95,11 @@ fn gc_knows_by_the_record_where_a_session_of_an_older_policy_had_something() {
     assert!(host.run("nsctl gc").ok().is_empty());
     assert_eq!(session.ask(READ).ok(), "mine\nmine\nmine");
     kill(&host, "nsshell-janitor");
-    // Who would take the record off at the logout.
-    host.run("pkill -KILL -f '^sshd: alice'; pkill -KILL -x nsshell-init")
-        .ok();
+    // Who would take the record off at the logout; and init must not come to end the session.
+    host.run(
+        "pkill -STOP -x nsshell-init; pkill -KILL -f '^sshd: alice'; pkill -KILL -x nsshell-init",
+    )
+    .ok();
     wait_for_none(&host, "nsshell-init");
     assert_eq!(notes(&host), 3);
     let said = host.run("nsctl gc").ok();
