@@ -110,9 +110,12 @@ fn g5_a_thousand_sessions_at_once_open_as_fast_as_one_and_leave_nothing() {
         !host.run("pgrep -x nsshell-init").success()
     });
     let before = host.census();
+    let mounts = || host.run("wc -l < /proc/1/mountinfo").ok();
+    let of_the_host = mounts();
     for round in 1.. {
         let mut alone = times_of_open(&host);
         let mut held = open_all(&host);
+        assert_eq!(mounts(), of_the_host, "no mount of a session is the host's");
         let among = fastest_and_median(times_of_open(&host));
         let (count, private) = inits(&host);
         assert_eq!(count, SESSIONS + USERS / 2);
