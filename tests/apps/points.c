@@ -162,8 +162,11 @@ static int lacks_queues(const char *seen) {
 
 // Who may not see where process 1 stands makes a session that nobody shares, and says so.
 static int stands_apart(off_t log) {
-  return point.role == HELPER && point.action == EACCES && logged(log, " apart=mount") == 1;
+  return point.role == HELPER && point.action == EACCES && logged(log, " apart=mount") > 0;
 }
+
+// Whoever is told that there is none of what a session consists of makes another one.
+static int finds_none(void) { return point.role == HELPER && point.action == ENOENT; }
 
 // What became of the login that has just ended. `session`: the one that it was to join, or none.
 static enum result judge_login(const char *session, off_t log) {
@@ -173,7 +176,7 @@ static enum result judge_login(const char *session, off_t log) {
   enum result result = seen ? GOOD : REFUSED;
   if (seen && strcmp(seen, good_look) && !lacks_queues(seen))
     report_difference("half a session", good_look, seen);
-  if (seen && session && strcmp(session, name) && !inits && !stands_apart(log))
+  if (seen && session && strcmp(session, name) && !inits && !finds_none() && !stands_apart(log))
     fault("another session", name);
   switch (status) {
     case -1: // the application was killed
