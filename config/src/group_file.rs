@@ -4,123 +4,195 @@
 
 use std::collections::HashMap;
 
-/// Ids of the groups that list this user as a member, in the order of the file, each once.
-/// None: the user stands in a line that could be read in more than one way, or has a name that
-/// could, so the C library has to say.
-#[must_use]
-pub fn member_of(text: &str, user: &str) -> Option<Vec<u32>> {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ':' | '#');
-    if user.is_empty() || user.contains(odd) || text.contains('\0') {
-        return None;
-    }
-    let mut ids = Vec::new();
-    let mut from = 0;
-    // From one line with the name in it to the next, rather than line by line.
-    while let Some(at) = text.get(from..)?.find(user) {
-        let at = from + at;
-        let start = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
-        let rest = text.get(at..)?;
-        let end = rest.find('\n').map_or(text.len(), |length| at + length);
-        from = end;
-        let line = text.get(start..end)?;
-        if line.starts_with('#') {
-            continue;
+/// What /etc/group says about one user, and what its groups are called.
+pub struct Groups<'t> {
+    text: &'t str,
+    /// all lines up to the first one that can be read in more than one way
+    lines: Vec<Line>,
+    member_of: Option<Vec<u32>>,
+}
+
+/// The line of a group.
+struct Line {
+    id: u32,
+    /// where it begins in the text, in bytes
+    start: u32,
+}
+
+impl<'t> Groups<'t> {
+    /// Reads the text of the file, once for all questions.
+    // In a caller that is compiled for its size it would be as slow as that.
+    #[inline(never)]
+    #[must_use]
+    pub fn read(text: &'t str, user: &str) -> Groups<'t> {
+        let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ':' | '#');
+        let plain_user = !user.is_empty() && !user.contains(odd);
+        let mut member_of = plain_user.then(Vec::new);
+        let mut lines = Vec::new();
+        if text.contains('\0') {
+            // the C library's lines end there
+            let member_of = None;
+            return Groups {
+                text,
+                lines,
+                member_of,
+            };
         }
-        let (_, id, members) = group_line(line).filter(|(_, _, members)| is_plain(members))?;
-        let mut is_member = false;
-        for member in members.split(',') {
-            if member == user {
-                is_member = true;
-            } else if member.len() > user.len() && member.trim() == user {
-                return None;
+        let mut all_plain = true;
+        let mut start = 0;
+        while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {
+            let head = Head::of(rest);
+            // a group has its members after the head, whatever that means in an odd line
+            let tail_at = head.as_ref().map_or(0, |head| head.length);
+            let tail = rest.get(tail_at..).unwrap_or("");
+            let tail = tail.split_once('\n').map_or(tail, |(tail, _)| tail);
+            let line = (u32::try_from(start), head);
+            start += tail_at + tail.len() + 1;
+            match line {
+                (_, None) if tail.is_empty() || tail.starts_with('#') => {}
+                (Ok(start), Some(head)) if !tail.as_bytes().contains(&b':') => {
+                    let id = head.id;
+                    if all_plain {
+                        lines.push(Line { id, start });
+                    }
+                    match is_member(tail, user) {
+                        Some(true) => add(id, &mut member_of),
+                        Some(false) => {}
+                        None => member_of = None,
+                    }
+                }
+                _ => {
+                    all_plain = false;
+                    if tail.contains(user) {
+                        member_of = None;
+                    }
+                }
             }
         }
-        if is_member && !ids.contains(&id) {
-            ids.push(id);
+        Groups {
+            text,
+            lines,
+            member_of,
         }
     }
-    Some(ids)
-}
 
-/// Fills in the names of group ids, one pass for all of them. Of two lines with one id the first
-/// counts, as it does in getgrgid(3); so from a line on that is written in any unusual way the
-/// rest is left open.
-pub fn names(text: &str, ids: &[u32], names: &mut [Option<String>]) {
-    let mut wanted: HashMap<u32, Vec<usize>> = HashMap::new();
-    for (at, id) in ids.iter().enumerate() {
-        wanted.entry(*id).or_default().push(at);
+    /// Ids of the groups that list the user as a member, in the order of the file, each once.
+    /// None: the user stands in a line that could be read in more than one way, or has a name
+    /// that could, so the C library has to say.
+    #[must_use]
+    pub fn member_of(&self) -> Option<&[u32]> {
+        self.member_of.as_deref()
     }
-    let mut rest = text;
-    while !wanted.is_empty() && !rest.is_empty() {
-        let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
-        rest = after;
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let Some((name, id, members)) = group_line(line) else {
-            return;
-        };
-        let Some(places) = wanted.get(&id) else {
-            continue;
-        };
-        if !is_plain(members) {
-            return;
-        }
-        for at in places {
-            if let Some(place) = names.get_mut(*at) {
-                *place = Some(name.to_owned());
+
+    /// The names of groups, in the order of their ids. Of two lines with one id the first
+    /// counts, as it does in getgrgid(3); so what comes after a line that is written in any
+    /// unusual way is left open.
+    #[must_use]
+    pub fn names(&self, ids: &[u32]) -> Vec<Option<&'t str>> {
+        let mut starts: HashMap<u32, Option<u32>> = ids.iter().map(|id| (*id, None)).collect();
+        // Nearly all lines are about other groups, which this tells quicker than a hash.
+        let mut near = [false; 4096];
+        let slot = |id: u32| usize::try_from(id % 4096).unwrap_or(0);
+        for id in ids {
+            if let Some(near) = near.get_mut(slot(*id)) {
+                *near = true;
             }
         }
-        wanted.remove(&id);
-    }
-}
-
-/// Name, id and members of a line that group(5) describes and that can be read in one way only,
-/// but for its members.
-fn group_line(line: &str) -> Option<(&str, u32, &str)> {
-    let mut bytes = line.bytes().enumerate();
-    let name = bytes.by_ref().find_map(|(at, byte)| match byte {
-        b':' => Some(Some(at)),
-        0..=b' ' | 0x7f => Some(None),
-        _ => None,
-    })??;
-    bytes.by_ref().find(|(_, byte)| *byte == b':')?;
-    let (mut id, mut is_number) = (0u32, false);
-    for (at, byte) in bytes {
-        if byte == b':' {
-            let name = line.get(..name)?;
-            let odd = name.is_empty() || name.starts_with(['+', '-']) || !is_number;
-            return (!odd).then_some((name, id, line.get(at + 1..)?));
+        for line in &self.lines {
+            if near.get(slot(line.id)) == Some(&true)
+                && let Some(start) = starts.get_mut(&line.id)
+            {
+                start.get_or_insert(line.start);
+            }
         }
-        let digit = byte.is_ascii_digit().then(|| u32::from(byte - b'0'))?;
-        id = id.checked_mul(10)?.checked_add(digit)?;
-        is_number = true;
+        let name = |id: &u32| {
+            let start = starts.get(id).copied().flatten()?;
+            let line = self.text.get(usize::try_from(start).ok()?..)?;
+            line.split_once(':').map(|(name, _)| name)
+        };
+        ids.iter().map(name).collect()
     }
-    None
 }
 
-/// Whether members are in a list that nothing else can end.
-fn is_plain(members: &str) -> bool {
-    !members.contains(':') && !members.contains('\0')
+fn add(id: u32, ids: &mut Option<Vec<u32>>) {
+    if let Some(ids) = ids
+        && !ids.contains(&id)
+    {
+        ids.push(id);
+    }
+}
+
+/// What stands before the members of a group.
+struct Head {
+    id: u32,
+    /// in bytes, with the last colon
+    length: usize,
+}
+
+impl Head {
+    /// The beginning of a line that group(5) describes and that can be read in one way only.
+    fn of(line: &str) -> Option<Head> {
+        let line = line.as_bytes();
+        let ends_name = |byte: &u8| matches!(*byte, 0..=b' ' | b':' | 0x7f);
+        let name = line.iter().position(ends_name)?;
+        if line.get(name) != Some(&b':') || matches!(line.first(), Some(b':' | b'+' | b'-' | b'#'))
+        {
+            return None;
+        }
+        let password = line.get(name + 1..)?;
+        let ends_password = |byte: &u8| matches!(*byte, b'\n' | b':');
+        let length = password.iter().position(ends_password)?;
+        let digits_at = name + 1 + length + 1;
+        if password.get(length) != Some(&b':') {
+            return None;
+        }
+        let mut id = 0u32;
+        for (at, byte) in (digits_at..).zip(line.get(digits_at..)?) {
+            match byte {
+                b':' if at > digits_at => {
+                    let length = at + 1;
+                    return Some(Head { id, length });
+                }
+                b'0'..=b'9' => id = id.checked_mul(10)?.checked_add(u32::from(byte - b'0'))?,
+                _ => return None,
+            }
+        }
+        None
+    }
+}
+
+/// Whether a list has the user in it. None: as an entry that could be read in more than one way.
+fn is_member(members: &str, user: &str) -> Option<bool> {
+    if !members.contains(user) {
+        return Some(false);
+    }
+    let mut odd = false;
+    for (at, _) in members.match_indices(user) {
+        let start = members.get(..at)?.rfind(',').map_or(0, |comma| comma + 1);
+        let rest = members.get(start..)?;
+        let member = rest.split_once(',').map_or(rest, |(member, _)| member);
+        if member == user {
+            return Some(true);
+        }
+        odd |= member.trim() == user;
+    }
+    (!odd).then_some(false)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn named(text: &str, ids: &[u32]) -> Vec<Option<String>> {
-        let mut found = vec![None; ids.len()];
-        names(text, ids, &mut found);
-        found
+    fn named<'t>(text: &'t str, ids: &[u32]) -> Vec<Option<&'t str>> {
+        Groups::read(text, "alice").names(ids)
     }
 
     #[test]
     fn the_first_line_of_a_group_id_names_it_and_an_odd_line_ends_the_reading() {
-        let some = |name: &str| Some(name.to_owned());
         let text = "root:x:0:\n# c\n\nstaff:x:50:a,b\nother:x:50:\n";
         assert_eq!(
             named(text, &[50, 0, 51, 50]),
-            [some("staff"), some("root"), None, some("staff")]
+            [Some("staff"), Some("root"), None, Some("staff")]
         );
         let odd = [
             "+",
@@ -134,12 +206,13 @@ mod tests {
             "a:x::",
             "a:x:4294967296:",
             "a b:x:9:",
-            "a:x:9:\0",
         ];
         for odd in odd {
             let text = format!("root:x:0:\n{odd}\nstaff:x:9:\n");
-            assert_eq!(named(&text, &[0, 9]), [some("root"), None], "{odd:?}");
+            assert_eq!(named(&text, &[0, 9]), [Some("root"), None], "{odd:?}");
         }
+        let nul = "root:x:0:\na:x:9:\0\nstaff:x:8:\n";
+        assert_eq!(named(nul, &[0, 9, 8]), [None, None, None]);
     }
 
     #[test]
@@ -169,10 +242,11 @@ mod tests {
             ("staff:x:50:alice\nodd:x:9:\0\n", None),
         ];
         for (text, want) in cases {
-            assert_eq!(member_of(text, "alice").as_deref(), *want, "{text:?}");
+            assert_eq!(Groups::read(text, "alice").member_of(), *want, "{text:?}");
         }
         for user in ["", "a,b", "a b", "a:b", "\n", "a\n", "#a"] {
-            assert_eq!(member_of("staff:x:50:a,b\n\n", user), None, "{user:?}");
+            let groups = Groups::read("staff:x:50:a,b\n\n", user);
+            assert_eq!(groups.member_of(), None, "{user:?}");
         }
     }
 }

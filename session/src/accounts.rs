@@ -1,5 +1,6 @@
 //! What the host's user database says (NSS): accounts, groups, subordinate ids.
 
+use std::cell::RefCell;
 use std::ffi::{CString, OsString};
 use std::fs;
 use std::io::ErrorKind;
@@ -8,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::unistd::{Gid, Group, User};
-use nsshell_config::{Account, Host, IdKind, Range, group_file, subid};
+use nsshell_config::{Account, Host, IdKind, Range, group_file::Groups, subid};
 
 use crate::error::Error;
 use crate::program::{self, As};
@@ -107,6 +108,8 @@ pub struct SystemHost {
     deadline: Instant,
     /// the name of the session that is made; none: none is
     session: Option<String>,
+    /// whose groups were asked for last, and what they are called: one login asks several times
+    groups: RefCell<Option<(Account, Vec<String>)>>,
 }
 
 impl SystemHost {
@@ -116,6 +119,7 @@ impl SystemHost {
         Self {
             deadline: Instant::now() + Duration::from_secs(10),
             session: None,
+            groups: RefCell::default(),
         }
     }
 
@@ -137,41 +141,13 @@ impl Default for SystemHost {
 
 impl Host for SystemHost {
     fn groups(&self, account: &Account) -> Result<Vec<String>, nsshell_config::Error> {
-        let failed =
-            |errno: nix::Error| host_error("cannot look up the user's groups", errno as i32);
-        let nsswitch = read_if_there("/etc/nsswitch.conf")?;
-        let source = group_source(&nsswitch);
-        if has_remote_groups(&nsswitch) {
-            sources_answer()?;
+        let mut known = self.groups.borrow_mut();
+        if known.as_ref().is_none_or(|(of, _)| of != account) {
+            *known = Some((account.clone(), group_names(account)?));
         }
-        let text = match source {
-            Source::Elsewhere => String::new(),
-            // a file that is no text is left to the C library
-            _ => fs::read_to_string("/etc/group").unwrap_or_default(),
-        };
-        let ids = match source {
-            Source::FileAlone if !text.is_empty() => group_file::member_of(&text, &account.name),
-            _ => None,
-        };
-        let ids = match ids {
-            Some(others) => {
-                let others = others.into_iter().filter(|id| *id != account.gid);
-                std::iter::once(account.gid).chain(others).collect()
-            }
-            None => users::group_ids(&account.name, account.gid).map_err(|errno| {
-                host_error("cannot look up the user's groups", errno.raw_os_error())
-            })?,
-        };
-        let mut names = vec![None; ids.len()];
-        group_file::names(&text, &ids, &mut names);
-        for (name, id) in names.iter_mut().zip(&ids) {
-            if name.is_none() {
-                // A group without a name cannot be meant by a rule.
-                let group = Group::from_gid(Gid::from_raw(*id)).map_err(failed)?;
-                *name = group.map(|group| group.name);
-            }
-        }
-        Ok(names.into_iter().flatten().collect())
+        Ok(known
+            .as_ref()
+            .map_or_else(Vec::new, |(_, names)| names.clone()))
     }
 
     fn primary_group(&self, account: &Account) -> Result<String, nsshell_config::Error> {
@@ -261,6 +237,48 @@ impl SystemHost {
             }),
         }
     }
+}
+
+/// The names of the groups that a login of this account has.
+fn group_names(account: &Account) -> Result<Vec<String>, nsshell_config::Error> {
+    let failed = |errno: nix::Error| host_error("cannot look up the user's groups", errno as i32);
+    let nsswitch = read_if_there("/etc/nsswitch.conf")?;
+    let source = group_source(&nsswitch);
+    if has_remote_groups(&nsswitch) {
+        sources_answer()?;
+    }
+    let text = match source {
+        Source::Elsewhere => String::new(),
+        // a file that is no text is left to the C library
+        _ => fs::read_to_string("/etc/group").unwrap_or_default(),
+    };
+    let file = Groups::read(&text, &account.name);
+    let ids = match source {
+        Source::FileAlone if !text.is_empty() => file.member_of(),
+        _ => None,
+    };
+    let ids = match ids {
+        Some(others) => {
+            let others = others.iter().copied().filter(|id| *id != account.gid);
+            std::iter::once(account.gid).chain(others).collect()
+        }
+        None => users::group_ids(&account.name, account.gid).map_err(|errno| {
+            host_error("cannot look up the user's groups", errno.raw_os_error())
+        })?,
+    };
+    let mut names = Vec::with_capacity(ids.len());
+    for (name, id) in file.names(&ids).into_iter().zip(ids) {
+        match name {
+            Some(name) => names.push(name.to_owned()),
+            // A group without a name cannot be meant by a rule.
+            None => names.extend(
+                Group::from_gid(Gid::from_raw(id))
+                    .map_err(failed)?
+                    .map(|group| group.name),
+            ),
+        }
+    }
+    Ok(names)
 }
 
 /// Where the name service has the groups (nsswitch.conf(5)).
@@ -405,8 +423,7 @@ mod tests {
         let nsswitch = read_if_there("/etc/nsswitch.conf").unwrap();
         let text = fs::read_to_string("/etc/group").unwrap_or_default();
         let ids: Vec<u32> = (0..2000).collect();
-        let mut names = vec![None; ids.len()];
-        group_file::names(&text, &ids, &mut names);
+        let names = Groups::read(&text, "root").names(&ids);
         if group_source(&nsswitch) == Source::Elsewhere {
             return;
         }
@@ -425,9 +442,9 @@ mod tests {
             let asked = users::group_ids(&account.name, account.gid).unwrap();
             assert_eq!(asked.first(), Some(&account.gid), "{}", account.name);
             // what more sources have comes on top
-            let read = group_file::member_of(&text, &account.name).unwrap_or_default();
-            for id in read {
-                assert!(asked.contains(&id), "{} {id} {asked:?}", account.name);
+            let read = Groups::read(&text, &account.name);
+            for id in read.member_of().unwrap_or_default() {
+                assert!(asked.contains(id), "{} {id} {asked:?}", account.name);
             }
         }
     }
