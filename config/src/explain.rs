@@ -72,23 +72,17 @@ pub fn explain(
     host: &dyn Host,
     most: usize,
 ) -> Explanation {
-    let (missed, chosen, groups, plan) = traced(policy, login, account, host);
+    let (tried, chosen, groups, plan) = traced(policy, login, account, host);
     let spared = match &plan {
         Ok(_) => None,
         Err(_) => spared(policy, login, account, host),
     };
-    let missed_before = missed.len().saturating_sub(most);
-    let missed = missed
-        .into_iter()
-        .skip(missed_before)
-        .map(|(rule, miss)| Missed {
-            rule: policy.matched(rule),
-            profile: rule.profile.to_string(),
-            why: why(policy, rule, miss, login, account),
-        });
+    let missed_before = tried.len().saturating_sub(most);
+    let last = tried.into_iter().skip(missed_before);
+    let last = last.map(|(rule, miss)| missed(policy, rule, miss, login, account));
     Explanation {
         missed_before,
-        missed: missed.collect(),
+        missed: last.collect(),
         groups,
         top: top(policy),
         origins: match &chosen {
@@ -103,6 +97,21 @@ pub fn explain(
         spared,
         chosen,
         plan,
+    }
+}
+
+/// A rule that does not match, in words.
+pub(crate) fn missed(
+    policy: &Policy,
+    rule: &Rule,
+    miss: Miss,
+    login: &Login,
+    account: &Account,
+) -> Missed {
+    Missed {
+        rule: policy.matched(rule),
+        profile: rule.profile.to_string(),
+        why: why(policy, rule, miss, login, account),
     }
 }
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Faults;
+use crate::login_policy::Filter;
 use crate::pattern::Name;
 use crate::profile::{Keys, PROFILE_KEYS};
 use crate::rule::Rule;
 use crate::shape;
 use crate::source::{At, Place};
 use crate::subtable::Tables;
-use crate::tree::{self, Entry, Header, Key, Node, Piece, Value};
+use crate::tree::{self, Entry, Header, Key, Node, Part, Piece, Value};
 
 /// The keys at the top of a policy.
 pub const TOP_KEYS: &[&str] = &["rule", "profile", "default", "exempt"];
@@ -28,7 +29,10 @@ const MAX_PROFILE_NAME: usize = 64;
 /// What one text says.
 #[derive(Debug, Default)]
 pub(crate) struct Text {
+    /// those that are kept
     pub(crate) rules: Vec<Rule>,
+    /// how many there are
+    count: usize,
     /// how many entries the lists of the rules have
     pub(crate) entries: usize,
     pub(crate) profiles: BTreeMap<String, Said>,
@@ -52,11 +56,23 @@ pub(crate) struct Said {
 
 impl Text {
     /// Reads a text and notes what is wrong with it.
-    pub(crate) fn read(text: &str, file: u32, faults: &mut Faults) -> Text {
+    pub(crate) fn read(
+        text: &str,
+        file: u32,
+        filter: &mut Filter<'_, '_>,
+        faults: &mut Faults,
+    ) -> Text {
         let mut read = Text::default();
         let mut tables = Tables::default();
-        tree::read(text, file, faults, |piece, faults| {
-            read.piece(piece, &mut tables, faults)
+        tree::read(text, file, faults, |part, faults| {
+            let before = read.rules.len();
+            match part {
+                Part::Rule(rule) => read.rule(rule.place, faults, |_| rule),
+                Part::Piece(piece) => read.piece(piece, &mut tables, faults),
+            }
+            let new = read.rules.drain(before..);
+            let kept: Vec<Rule> = new.filter_map(|rule| filter.keep(rule)).collect();
+            read.rules.extend(kept);
         });
         for table in tables.into_all() {
             let name = &table.profile;
@@ -72,7 +88,7 @@ impl Text {
         if let (Header::List, [key]) = (piece.header, piece.path.as_slice())
             && key.value == "rule"
         {
-            return self.rule(piece, faults);
+            return self.rule(piece.place, faults, |faults| Rule::read(piece, faults));
         }
         let path: Vec<&str> = piece.path.iter().map(|key| key.value.as_ref()).collect();
         match (piece.header, path.as_slice()) {
@@ -189,24 +205,26 @@ impl Text {
                         entries: entries.clone(),
                         faulty: false,
                     };
-                    self.rule(&piece, faults);
+                    self.rule(piece.place, faults, |faults| Rule::read(&piece, faults));
                 }
                 _ => shape::wrong(one, "a rule in { }", faults),
             }
         }
     }
 
-    fn rule(&mut self, piece: &Piece<'_>, faults: &mut Faults) {
-        if self.rules.len() == MAX_RULES {
-            faults.error(piece.place, format!("more than {MAX_RULES} rules"));
+    /// Keeps a rule, unless there are too many already: then it is not even read.
+    fn rule(&mut self, place: Place, faults: &mut Faults, read: impl FnOnce(&mut Faults) -> Rule) {
+        if self.count == MAX_RULES {
+            faults.error(place, format!("more than {MAX_RULES} rules"));
         }
-        if self.rules.len() <= MAX_RULES && self.entries <= MAX_ENTRIES {
-            let rule = Rule::read(piece, faults);
+        if self.count <= MAX_RULES && self.entries <= MAX_ENTRIES {
+            let rule = read(faults);
             self.entries += rule.entries();
             if self.entries > MAX_ENTRIES {
                 let what = format!("more than {MAX_ENTRIES} entries in the lists of all rules");
-                faults.error(piece.place, what).help("name groups");
+                faults.error(place, what).help("name groups");
             }
+            self.count += 1;
             self.rules.push(rule);
         }
     }

@@ -27,6 +27,7 @@ mod lint_names;
 mod lint_places;
 mod lint_view;
 mod login_defs;
+mod login_policy;
 mod manager;
 mod matching;
 mod mount;
@@ -68,6 +69,7 @@ pub use lay::TOP_KEYS;
 pub use life::{Life, OnLogout, OnPolicyChange, Scope};
 pub use lint::lint;
 pub use login_defs::Limits;
+pub use login_policy::LoginPolicy;
 pub use mount::{Attributes, BindIds, Contents, HidePid, Home, Mount, Propagation, SysView, Upper};
 pub use plan::{
     Account, IdMapLine, IdMaps, Login, Matched, Mode, Namespace, OnFailure, Plan, SessionPlan,

@@ -1,5 +1,7 @@
 //! Whether a rule is about a login, and if not, why.
 
+use std::collections::HashSet;
+
 use crate::host::Host;
 use crate::network;
 use crate::pattern::{List, Name, Remote, Verdict, Who, plain_host, plain_tty};
@@ -16,8 +18,8 @@ pub(crate) struct Candidate<'a> {
     /// the bits of `rhost`, if it is an address
     address: Option<u128>,
     host: &'a dyn Host,
-    /// in the order of their names: each of many rules looks for one
-    groups: Option<Vec<String>>,
+    /// their names; each of many rules looks for one
+    groups: Option<HashSet<String>>,
 }
 
 /// Why a rule is not about a login.
@@ -60,14 +62,13 @@ impl<'a> Candidate<'a> {
         Ok(names.any(|name| is_among(name, groups)))
     }
 
-    /// The names of the account's groups, sorted.
-    pub(crate) fn groups(&mut self) -> Result<&[String], Error> {
-        if self.groups.is_none() {
-            let mut groups = self.host.groups(self.account)?;
-            groups.sort_unstable();
-            self.groups = Some(groups);
-        }
-        Ok(self.groups.as_deref().unwrap_or(&[]))
+    /// The names of the account's groups.
+    pub(crate) fn groups(&mut self) -> Result<&HashSet<String>, Error> {
+        let groups = match self.groups.take() {
+            Some(groups) => groups,
+            None => self.host.groups(self.account)?.into_iter().collect(),
+        };
+        Ok(self.groups.insert(groups))
     }
 }
 
@@ -131,13 +132,11 @@ impl Rule {
     }
 }
 
-/// Whether one of these sorted names matches.
-fn is_among(name: &Name, sorted: &[String]) -> bool {
+/// Whether one of these names matches.
+fn is_among(name: &Name, names: &HashSet<String>) -> bool {
     match name {
-        Name::Literal(name) => sorted
-            .binary_search_by(|one| one.as_str().cmp(name))
-            .is_ok(),
-        glob @ Name::Glob(_) => sorted.iter().any(|one| glob.matches(one)),
+        Name::Literal(name) => names.contains(&**name),
+        glob @ Name::Glob(_) => names.iter().any(|one| glob.matches(one)),
     }
 }
 

@@ -7,13 +7,13 @@ use crate::word::Word;
 
 /// A list of a rule. It matches what one of its positive entries matches and no negative one;
 /// a list of negative entries only matches everything else.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct List<T> {
     pub(crate) items: Box<[Item<T>]>,
 }
 
 /// One entry of a list.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Item<T> {
     /// written with `!`
     pub(crate) negated: bool,

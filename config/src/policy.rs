@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::diagnostic::Faults;
 use crate::lay::{MAX_ENTRIES, MAX_PROFILES, MAX_RULES, Said, Text};
+use crate::login_policy::Filter;
 use crate::matching::{Candidate, Miss};
 use crate::pattern::Name;
 pub use crate::profile::NONE;
@@ -85,6 +86,8 @@ pub struct Policy {
     pub(crate) overridden: Vec<Overridden>,
     /// `default` and `exempt` wherever they are set, the strongest first, which hold
     pub(crate) top: Vec<(&'static str, Place)>,
+    /// a rule or `exempt` depends on groups
+    mentions_groups: bool,
 }
 
 /// A key of a profile that a stronger file sets again.
@@ -142,6 +145,7 @@ impl Policy {
             exempt: Vec::new(),
             overridden: Vec::new(),
             top: Vec::new(),
+            mentions_groups: false,
         })
     }
 
@@ -163,7 +167,15 @@ impl Policy {
     ///
     /// # Errors
     /// [`Error::Policy`] with all faults of all texts, or a limit that is passed.
-    pub fn from_files(mut files: Vec<PolicyFile>) -> Result<Policy, Error> {
+    pub fn from_files(files: Vec<PolicyFile>) -> Result<Policy, Error> {
+        Policy::filtered(files, &mut Filter::new(None, 0))
+    }
+
+    /// The same, with the rules that a filter lets through.
+    pub(crate) fn filtered(
+        mut files: Vec<PolicyFile>,
+        filter: &mut Filter<'_, '_>,
+    ) -> Result<Policy, Error> {
         if files.len() > MAX_FILES {
             let place = "the policy".to_owned();
             let most = MAX_FILES;
@@ -196,25 +208,41 @@ impl Policy {
             exempt: Vec::new(),
             overridden: Vec::new(),
             top: Vec::new(),
+            mentions_groups: false,
         };
-        policy.lay(&mut sources, &mut faults);
+        policy.lay(&mut sources, filter, &mut faults);
         policy.sources = sources;
         match faults.is_empty() {
             true => Ok(policy),
+            // of what was dropped not all faults are told
+            false if filter.drops() => Policy::from_files(policy.into_files()),
             false => Err(Error::Policy(faults.shown(&policy.sources))),
         }
     }
 
-    fn lay(&mut self, sources: &mut Vec<Source>, faults: &mut Faults) {
+    /// What it was read from.
+    fn into_files(self) -> Vec<PolicyFile> {
+        let files = self.sources.into_iter().zip(self.layers);
+        let files = files.filter(|(_, layer)| *layer != Layer::BuiltIn);
+        let files = files.map(|(source, layer)| PolicyFile {
+            name: source.name,
+            text: source.text,
+            layer,
+        });
+        files.collect()
+    }
+
+    fn lay(&mut self, sources: &mut Vec<Source>, filter: &mut Filter<'_, '_>, faults: &mut Faults) {
         let mut default: Option<At<String>> = None;
         let mut exempt = None;
         for (number, source) in (0u32..).zip(sources.iter()) {
-            let text = Text::read(&source.text, number, faults);
             let built_in = sources.len() == usize::try_from(number).unwrap_or(0) + 1;
             if let (true, Some(default)) = (built_in, &default) {
                 // before the built-in rule for everybody else, which it replaces
-                self.rules.push(Rule::of_all(&default.value, default.place));
+                let rule = Rule::of_all(&default.value, default.place);
+                self.rules.extend(filter.keep(rule));
             }
+            let text = Text::read(&source.text, number, filter, faults);
             match self.rules.is_empty() {
                 // not copied: mostly one file has nearly all rules
                 true => self.rules = text.rules,
@@ -230,10 +258,10 @@ impl Policy {
             default = default.or(text.default);
             exempt = exempt.or(text.exempt);
         }
-        if self.names_shipped(default.as_ref()) {
+        if self.names_shipped(default.as_ref(), &filter.samples) {
             let source = Source::new(BUILT_IN, SHIPPED_TEXT.to_owned());
             let number = u32::try_from(sources.len()).unwrap_or(u32::MAX);
-            for (name, said) in Text::read(&source.text, number, faults).profiles {
+            for (name, said) in Text::read(&source.text, number, filter, faults).profiles {
                 self.lay_profile(name, &said);
             }
             sources.push(source);
@@ -241,12 +269,13 @@ impl Policy {
         }
         // what one file has too much of is told already; the built-in policy is not counted
         let one_by_one = faults.is_empty();
-        let too_many = self.rules.len() > MAX_RULES + 3;
-        if let (true, Some(rule)) = (one_by_one && too_many, self.rules.get(MAX_RULES)) {
+        let too_many = filter.dropped + self.rules.len() > MAX_RULES + 3;
+        let last = self.rules.get(MAX_RULES).or(filter.samples.last());
+        if let (true, Some(rule)) = (one_by_one && too_many, last) {
             let what = format!("more than {MAX_RULES} rules in all files");
             faults.error(rule.place, what);
         }
-        let mut entries = 0;
+        let mut entries = filter.dropped_entries;
         let mut theirs = self.rules.iter().filter(|rule| {
             let layer = usize::try_from(rule.place.file).map(|at| self.layers.get(at));
             layer != Ok(Some(&Layer::BuiltIn))
@@ -255,6 +284,8 @@ impl Policy {
             entries += rule.entries();
             entries > MAX_ENTRIES
         });
+        let dropped = filter.samples.last();
+        let beyond = beyond.or(dropped.filter(|_| entries > MAX_ENTRIES));
         if let (true, Some(rule)) = (one_by_one, beyond) {
             let what =
                 format!("more than {MAX_ENTRIES} entries in the lists of all rules in all files");
@@ -272,15 +303,18 @@ impl Policy {
             );
         }
         self.exempt = exempt.map(|exempt| exempt.value).unwrap_or_default();
+        self.mentions_groups = !self.exempt.is_empty()
+            || filter.mentions_groups
+            || self.rules.iter().any(Rule::mentions_groups);
         self.settled = settle::settle(&self.own, faults);
         let mut can = BTreeMap::new();
-        for rule in &self.rules {
+        for rule in self.rules.iter().chain(&filter.samples) {
             self.check_rule(rule, &mut can, faults);
         }
     }
 
     /// Whether anything names a built-in profile that is not always read.
-    fn names_shipped(&self, default: Option<&At<String>>) -> bool {
+    fn names_shipped(&self, default: Option<&At<String>>, dropped: &[Rule]) -> bool {
         let shipped = |name: &str| SHIPPED.contains(&name);
         let extended = |keys: &Keys| {
             let list = keys.extends.iter().flat_map(|list| &list.value);
@@ -290,7 +324,10 @@ impl Policy {
             .iter()
             .any(|(name, keys)| shipped(name) || extended(keys))
             || default.is_some_and(|default| shipped(&default.value))
-            || self.rules.iter().any(|rule| shipped(&rule.profile))
+            || self.rules.iter().chain(dropped).any(|rule| {
+                let name = rule.profile.as_bytes();
+                SHIPPED.iter().any(|shipped| shipped.as_bytes() == name)
+            })
     }
 
     /// Lays what a weaker text says about a profile under what is known.
@@ -323,30 +360,36 @@ impl Policy {
 
     /// Notes a rule whose profile does not exist or cannot be for whom the rule is.
     fn check_rule<'p>(
-        &'p self,
+        &self,
         rule: &'p Rule,
-        seen: &mut BTreeMap<&'p str, Option<Profile>>,
+        seen: &mut BTreeMap<&'p [u8], Option<Profile>>,
         faults: &mut Faults,
     ) {
-        let name: &str = &rule.profile;
+        let name = rule.profile.as_bytes();
         if name.is_empty() {
             return; // told already
         }
-        let settled = || self.settled.get(name).map(Profile::new);
+        let settled = || self.settled.get(&*rule.profile).map(Profile::new);
         let at = rule.profile_place;
-        let Some(profile) = seen.entry(name).or_insert_with(settled) else {
+        let profile = seen.entry(name).or_insert_with(settled);
+        let (root, manager) = (rule.names_root(), rule.names_systemd_user());
+        if profile.is_some() && !root && !manager {
+            return; // nearly all
+        }
+        let name: &str = &rule.profile;
+        let Some(profile) = profile else {
             settle::unknown(name, at, self.own.keys(), faults);
             return;
         };
         // found here, not at root's next login
         let cannot = [
             (
-                profile.has(Namespace::User) && rule.names_root(),
+                root && profile.has(Namespace::User),
                 "root cannot be given a user namespace",
                 "choose another profile, or take \"user\" out of its `namespaces`",
             ),
             (
-                profile.has(Namespace::Pid) && rule.names_systemd_user(),
+                manager && profile.has(Namespace::Pid),
                 "systemd --user ends in a pid namespace",
                 "choose another profile, or take \"pid\" out of its `namespaces`",
             ),
@@ -373,7 +416,7 @@ impl Policy {
     /// Whether any rule depends on groups: only then does a login need them.
     #[must_use]
     pub fn mentions_groups(&self) -> bool {
-        !self.exempt.is_empty() || self.rules.iter().any(Rule::mentions_groups)
+        self.mentions_groups
     }
 
     /// A profile that a rule chooses and whose sessions may outlive the login that they were made

@@ -55,7 +55,11 @@ pub(crate) fn traced<'p>(
         }
     };
     let groups = match policy.mentions_groups() {
-        true => candidate.groups().ok().map(<[String]>::to_vec),
+        true => candidate.groups().ok().map(|groups| {
+            let mut sorted: Vec<String> = groups.iter().cloned().collect();
+            sorted.sort_unstable();
+            sorted
+        }),
         false => None,
     };
     (missed, rule, groups, plan)

@@ -17,7 +17,7 @@ pub(crate) const SYSTEMD_USER: &str = "systemd-user";
 pub const RULE_KEYS: &[&str] = &["users", "uids", "services", "ttys", "hosts", "profile"];
 
 /// One rule: it matches a login that all of its lists match.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rule {
     /// none: every person, see [`is_person`], or whom `uids` names
     pub(crate) users: Option<List<Who>>,
@@ -89,8 +89,7 @@ impl Rule {
 
     /// Whether the rule names the account `root`.
     pub(crate) fn names_root(&self) -> bool {
-        let root =
-            |item: &Item<Who>| matches!(&item.what, Who::User(Name::Literal(n)) if **n == *"root");
+        let root = |item: &Item<Who>| matches!(&item.what, Who::User(Name::Literal(n)) if n.as_bytes() == b"root");
         self.users.iter().flat_map(List::positives).any(root)
     }
 
@@ -130,7 +129,7 @@ pub(crate) fn is_person(account: &Account) -> bool {
 
 /// Whether an entry of `services` is the user's systemd manager, by its whole name.
 pub(crate) fn is_manager(item: &Item<Name>) -> bool {
-    matches!(&item.what, Name::Literal(name) if **name == *SYSTEMD_USER)
+    matches!(&item.what, Name::Literal(name) if name.as_bytes() == SYSTEMD_USER.as_bytes())
 }
 
 /// Whether a PAM service is the user's systemd manager.
@@ -179,16 +178,7 @@ fn read<T>(
             Some(rest) => (true, rest),
             None => (false, written),
         };
-        let why = match is_plain(text) {
-            true => None,
-            false => unusual(key, text),
-        };
-        let read = match why {
-            Some(why) if text.len() > MAX_NAME || text.is_empty() => Err(why.to_owned().into()),
-            Some(why) => Err(format!("`{text}` {why}").into()),
-            None => one(text),
-        };
-        match read {
+        match read_entry(key, text, &one) {
             Ok(what) => items.push(Item {
                 negated,
                 what,
@@ -210,12 +200,21 @@ fn read<T>(
     })
 }
 
-/// Whether there is nothing in a name that [`unusual`] or [`written`] could find:
-/// that takes one look at each byte, and they take several.
-fn is_plain(text: &str) -> bool {
-    let is_part = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
-    let name = text.strip_prefix('@').unwrap_or(text);
-    (1..=32).contains(&name.len()) && name.bytes().all(is_part) && name != "all"
+/// One entry of a list, without its `!`.
+pub(crate) fn read_entry<T>(
+    key: &str,
+    text: &str,
+    one: impl Fn(&str) -> Result<T, Wrong>,
+) -> Result<T, Wrong> {
+    if !written::is_plain(text)
+        && let Some(why) = unusual(key, text)
+    {
+        return Err(match text.len() > MAX_NAME || text.is_empty() {
+            true => why.to_owned().into(),
+            false => format!("`{text}` {why}").into(),
+        });
+    }
+    one(text)
 }
 
 /// What no entry can have.

@@ -31,10 +31,20 @@ pub(crate) struct At<T> {
 pub(crate) struct Source {
     pub(crate) name: String,
     pub(crate) text: String,
-    /// a line number was wanted: most logins want one only, of which counting is quicker
-    asked: OnceLock<()>,
-    /// byte offset of the start of each line, for the second line number and all after it
-    starts: OnceLock<Vec<u32>>,
+    /// how many lines end before each block of so many bytes: to count them is quicker than to
+    /// note where each begins, and mostly few line numbers are wanted
+    ends_before: OnceLock<Vec<usize>>,
+}
+
+const BLOCK: usize = 4096;
+
+fn line_ends(bytes: &[u8]) -> usize {
+    // So few at once that a byte can hold their number: the processor then counts many at a time.
+    let counts = bytes.chunks(128).map(|few| {
+        let ends = few.iter().map(|byte| u8::from(*byte == b'\n'));
+        usize::from(ends.sum::<u8>())
+    });
+    counts.sum()
 }
 
 impl Source {
@@ -42,39 +52,42 @@ impl Source {
         Source {
             name: name.to_owned(),
             text,
-            asked: OnceLock::new(),
-            starts: OnceLock::new(),
+            ends_before: OnceLock::new(),
         }
     }
 
     /// The line of a byte offset, from 1.
     pub(crate) fn line(&self, offset: u32) -> usize {
-        if self.asked.set(()).is_ok() {
-            let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-            let before = self.text.as_bytes().get(..offset);
-            let before = before.unwrap_or(self.text.as_bytes());
-            return before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        }
-        self.starts().partition_point(|start| *start <= offset)
-    }
-
-    fn starts(&self) -> &[u32] {
-        self.starts.get_or_init(|| {
-            let ends = self.text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
-            // a text has at most MAX_FILE_SIZE bytes
-            let after = ends.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX));
-            std::iter::once(0).chain(after).collect()
-        })
+        let (bytes, offset) = (self.text.as_bytes(), as_index(offset));
+        let ends_before = self.ends_before.get_or_init(|| {
+            let blocks = bytes.chunks(BLOCK).map(line_ends);
+            let counts = blocks.scan(0, |sum, count| {
+                *sum += count;
+                Some(*sum)
+            });
+            std::iter::once(0).chain(counts).collect()
+        });
+        let block = offset.min(bytes.len()) / BLOCK;
+        let before = ends_before.get(block).copied().unwrap_or(0);
+        let rest = bytes.get(block * BLOCK..).unwrap_or(&[]);
+        let rest = rest.get(..offset - block * BLOCK).unwrap_or(rest);
+        before + line_ends(rest) + 1
     }
 
     /// Line from 1, byte offset of its start, and the line without its end.
     pub(crate) fn line_at(&self, offset: u32) -> (usize, usize, &str) {
         let line = self.line(offset);
-        let start = self.starts().get(line.saturating_sub(1)).copied();
-        let start = usize::try_from(start.unwrap_or(0)).unwrap_or(0);
+        let bytes = self.text.as_bytes();
+        let before = bytes.get(..as_index(offset)).unwrap_or(bytes);
+        let end = before.iter().rposition(|byte| *byte == b'\n');
+        let start = end.map_or(0, |end| end + 1);
         let text = self.text.get(start..).unwrap_or("");
         (line, start, text.lines().next().unwrap_or(""))
     }
+}
+
+fn as_index(offset: u32) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -82,13 +95,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_number_is_the_same_the_first_time_and_ever_after() {
-        for text in ["", "a", "\n", "a\nb", "\n\n\n", "ab\r\nc\n"] {
-            for offset in 0..10 {
-                let source = Source::new("p", text.to_owned());
-                let first = source.line(offset);
-                assert_eq!(first, source.line(offset), "{text:?} {offset}");
+    fn the_line_of_an_offset_is_one_more_than_the_ends_of_lines_before_it() {
+        let long = "some words\n".repeat(2000);
+        let block = "\n".repeat(BLOCK);
+        for text in ["", "a", "\n", "a\nb", "\n\n\n", "ab\r\nc\n", &long, &block] {
+            let source = Source::new("p", text.to_owned());
+            let mut line = 1;
+            for at in 0..text.len() + 3 {
+                let offset = u32::try_from(at).unwrap_or(0);
+                assert_eq!(source.line(offset), line, "{text:?} {at}");
+                line += usize::from(text.as_bytes().get(at) == Some(&b'\n'));
             }
         }
+    }
+
+    #[test]
+    fn a_line_is_given_with_its_start() {
+        let source = Source::new("p", "ab\r\n\ncd".to_owned());
+        let at = |offset| source.line_at(offset);
+        assert_eq!([at(0), at(1)], [(1, 0, "ab"); 2]);
+        assert_eq!(
+            [at(4), at(5), at(7)],
+            [(2, 4, ""), (3, 5, "cd"), (3, 5, "cd")]
+        );
     }
 }

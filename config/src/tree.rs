@@ -14,6 +14,7 @@ use toml_parser::parser::{EventReceiver, RecursionGuard, ValidateWhitespace, par
 use toml_parser::{ErrorSink, ParseError, Span};
 
 use crate::diagnostic::Faults;
+use crate::rule::Rule;
 use crate::source::{At, Place};
 use crate::{plain, syntax};
 
@@ -71,25 +72,32 @@ pub(crate) struct Piece<'t> {
     pub(crate) faulty: bool,
 }
 
-/// Reads a text, piece by piece.
+/// A part of a text.
+pub(crate) enum Part<'p, 't> {
+    /// a rule that is read already
+    Rule(Rule),
+    Piece(&'p Piece<'t>),
+}
+
+/// Reads a text, part by part.
 pub(crate) fn read<'t>(
     text: &'t str,
     file: u32,
     faults: &mut Faults,
-    mut each: impl FnMut(&Piece<'t>, &mut Faults),
+    mut each: impl FnMut(Part<'_, 't>, &mut Faults),
 ) {
     let mut plain = plain::Reader::new(text, file);
     let mut tokens = Vec::new();
     let mut at = 0;
     while at < text.len() && !faults.is_full() {
-        if let Some((piece, end)) = plain.rule(at) {
-            each(piece, faults);
+        if let Some((rule, end)) = plain.rule(at) {
+            each(Part::Rule(rule), faults);
             at = end;
             continue;
         }
         let (piece, end) = by_tokens(text, at, file, &mut tokens, faults);
         if let Some(piece) = piece {
-            each(&piece, faults);
+            each(Part::Piece(&piece), faults);
         }
         at = end;
     }

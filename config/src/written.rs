@@ -54,7 +54,21 @@ fn no_part_of_a_name(
     })
 }
 
+/// Whether there is nothing but a name, perhaps of a group, in an entry: that takes one look at
+/// each byte, and to see what else there may be takes several.
+pub(crate) fn is_plain(text: &str) -> bool {
+    let is_part = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+    let name = text.strip_prefix('@').unwrap_or(text);
+    (1..=32).contains(&name.len()) && name.bytes().all(is_part) && name != "all"
+}
+
 pub(crate) fn user(text: &str) -> Result<Who, Wrong> {
+    if is_plain(text) {
+        let group = text
+            .strip_prefix('@')
+            .map(|name| Who::Group(Name::Literal(name.into())));
+        return Ok(group.unwrap_or_else(|| Who::User(Name::Literal(text.into()))));
+    }
     // groups are written otherwise for access.conf(5)
     let group = |text: &str| {
         let name = text.trim_matches(['(', ')', '@', ':']);
@@ -94,6 +108,9 @@ pub(crate) fn uids(text: &str) -> Result<Uids, Wrong> {
 }
 
 pub(crate) fn service(text: &str) -> Result<Name, Wrong> {
+    if is_plain(text) && !text.starts_with('@') {
+        return Ok(Name::Literal(text.into()));
+    }
     let name = |text: &str| {
         let (_, name) = text.rsplit_once('/')?;
         (!name.is_empty()).then(|| format!("write \"{name}\""))

@@ -10,7 +10,9 @@ mod common;
 
 use common::dice::{Dice, Groups};
 use common::{account, login};
-use nsshell_config::{Error, Everybody, Layer, Login, Plan, Policy, PolicyFile, Range, resolve};
+use nsshell_config::{
+    Error, Everybody, Layer, Login, LoginPolicy, Plan, Policy, PolicyFile, Range, resolve,
+};
 
 const USERS: &[&str] = &[
     "alice", "bob", "a*", "?ob", "root", "web-1", "@staff", "@wheel", "@s*",
@@ -80,9 +82,23 @@ fn every_login_gets_one_answer_and_always_the_same() {
     let (mut valid, mut planned, mut refused) = (0, 0, 0);
     for _ in 0..3_000 {
         let text = random_policy(&dice);
-        let (Ok(policy), Ok(again)) = (Policy::parse(&text, "p"), Policy::parse(&text, "p")) else {
-            continue;
+        let file = PolicyFile {
+            name: "p".to_owned(),
+            text: text.clone(),
+            layer: Layer::Main,
         };
+        let policy = match Policy::parse(&text, "p") {
+            Ok(policy) => policy,
+            Err(error) => {
+                let (login, who) = (login("sshd"), account("alice", 1000));
+                let host = Groups::default();
+                let own = LoginPolicy::from_files(vec![file], &login, &who, &host, 2);
+                let own = own.err().map(|error| error.to_string());
+                assert_eq!(own, Some(error.to_string()), "{text}");
+                continue;
+            }
+        };
+        let again = Policy::parse(&text, "p").unwrap();
         valid += 1;
         let everybody = Everybody::new(&policy);
         for _ in 0..10 {
@@ -132,6 +148,13 @@ fn every_login_gets_one_answer_and_always_the_same() {
                 shown(everybody.resolve(&login, &who, &host)),
                 "{text}"
             );
+            let own = LoginPolicy::from_files(vec![file.clone()], &login, &who, &host, 2).unwrap();
+            assert_eq!(answer, shown(own.resolve()), "{text}");
+            let spared = nsshell_config::spared(&policy, &login, &who, &host);
+            assert_eq!(own.spared(), spared, "{text}");
+            let explained = nsshell_config::explain(&policy, &login, &who, &host, 2);
+            let explained = format!("{explained:?}");
+            assert_eq!(format!("{:?}", own.explain()), explained, "{text}");
             // the order in which the user database tells groups means nothing
             host.names.reverse();
             assert_eq!(

@@ -8,7 +8,7 @@
 mod common;
 
 use common::{Table, account, login, parse, plan_of};
-use nsshell_config::{Error, Policy, resolve};
+use nsshell_config::{Error, Layer, LoginPolicy, Policy, PolicyFile, resolve};
 
 /// Profile and line of the plan.
 fn chosen(
@@ -216,4 +216,25 @@ fn a_user_database_that_does_not_answer_refuses_whom_a_group_rule_may_be_about()
     let refused = resolve(&policy, &login("sshd"), &account("bob", 1001), &host).unwrap_err();
     assert!(matches!(refused, Error::Host { errno: Some(5), .. }));
     assert_eq!(refused.to_string(), "ask the host: Input/output error");
+}
+
+#[test]
+fn a_user_database_that_does_not_answer_is_asked_once_while_the_policy_is_read_for_a_login() {
+    let text = "[[rule]]\nusers = ['x', '@a']\nprofile = 'none'\n".repeat(5)
+        + "[[rule]]\nusers = ['bob']\nprofile = 'none'\n";
+    let file = PolicyFile {
+        name: "p".to_owned(),
+        text,
+        layer: Layer::Main,
+    };
+    let host = Table {
+        down: true,
+        ..Table::default()
+    };
+    let (login, bob) = (login("sshd"), account("bob", 1001));
+    let policy = LoginPolicy::from_files(vec![file], &login, &bob, &host, 0).unwrap();
+    assert_eq!(host.asked_groups.get(), 1);
+    let refused = policy.resolve().unwrap_err();
+    assert_eq!(refused.to_string(), "ask the host: Input/output error");
+    assert_eq!(policy.spared(), None);
 }

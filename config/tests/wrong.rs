@@ -6,19 +6,30 @@ mod common;
 use std::fs;
 
 use common::expected::{as_expected, layers};
-use nsshell_config::Policy;
+use common::{Table, account, login};
+use nsshell_config::{Layer, LoginPolicy, Policy, PolicyFile};
 
-fn told(policy: Result<Policy, nsshell_config::Error>) -> String {
-    match policy {
+/// What is told about the files, and told alike where they are read for one login.
+fn told(files: Vec<PolicyFile>) -> String {
+    let (login, alice, host) = (login("sshd"), account("alice", 1000), Table::default());
+    let own = LoginPolicy::from_files(files.clone(), &login, &alice, &host, 0);
+    let told = match Policy::from_files(files) {
         Ok(_) => "this was taken for valid".to_owned(),
         Err(error) => format!("{error:#}"),
-    }
+    };
+    let own = own.err().map(|error| format!("{error:#}"));
+    assert_eq!(own.as_deref(), Some(told.as_str()));
+    told
 }
 
 #[test]
 fn every_wrong_policy_is_told_as_its_file_expects() {
     let count = as_expected("wrong", "toml", |path, name| {
-        let told = told(Policy::parse(&fs::read_to_string(path).unwrap(), name));
+        let told = told(vec![PolicyFile {
+            name: name.to_owned(),
+            text: fs::read_to_string(path).unwrap(),
+            layer: Layer::Main,
+        }]);
         assert_ne!(told, "this was taken for valid", "{name}");
         told
     });
@@ -30,7 +41,7 @@ fn what_is_wrong_among_several_files_is_told_as_their_directory_expects() {
     let count = as_expected("wrong_files", "d", |path, name| {
         let files = layers(path);
         assert!(files.len() > 1, "{name}");
-        told(Policy::from_files(files))
+        told(files)
     });
     assert!(count >= 10, "{count}");
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use libfuzzer_sys::fuzz_target;
 use nsshell_config::{
-    Account, Error, Everybody, Facts, Home, Host, IdKind, Layer, Login, Mount, Policy, PolicyFile,
-    Range, Upper, explain, lint, refused, resolve, spared,
+    Account, Error, Everybody, Facts, Home, Host, IdKind, Layer, Login, LoginPolicy, Mount, Policy,
+    PolicyFile, Range, Upper, explain, lint, refused, resolve, spared,
 };
 
 /// A host that takes its groups and accounts from the words of the policy.
@@ -180,13 +180,18 @@ fuzz_target!(|data: &[u8]| {
         text: text.to_owned(),
         layer,
     };
-    let policy = match Policy::from_files(parts.map(file).collect()) {
+    let files: Vec<PolicyFile> = parts.map(file).collect();
+    let policy = match Policy::from_files(files.clone()) {
         Ok(policy) => policy,
         Err(error) => {
             assert!(!error.diagnostics().is_empty());
             let shown = format!("{error:#}");
             let quiet = |c: char| !c.is_control() || c == '\n';
             assert!(shown.chars().all(quiet), "{shown:?}");
+            let (host, login) = (words(text), login("sshd", "ssh", "192.0.2.7"));
+            let who = host.accounts.last().unwrap();
+            let own = LoginPolicy::from_files(files, &login, who, &host, 2);
+            assert_eq!(own.err().map(|error| format!("{error:#}")), Some(shown));
             return;
         }
     };
@@ -198,12 +203,15 @@ fuzz_target!(|data: &[u8]| {
             let again = resolve(&policy, &login, account, &host);
             // what is asked for one account alone is what is found for it among all
             let among = everybody.resolve(&login, account, &host);
-            let shown = [&plan, &again, &among].map(|plan| match plan {
+            let own = LoginPolicy::from_files(files.clone(), &login, account, &host, 2).unwrap();
+            let alone = own.resolve();
+            let shown = [&plan, &again, &among, &alone].map(|plan| match plan {
                 Ok(plan) => serde_json::to_string(plan).unwrap(),
                 Err(error) => error.to_string(),
             });
             assert_eq!(shown[0], shown[1]);
             assert_eq!(shown[0], shown[2]);
+            assert_eq!(shown[0], shown[3]);
             if let Ok(plan) = plan {
                 let session = plan.session.as_ref();
                 check_mounts(session.map_or(&[], |one| &one.mounts), &account.home);
@@ -212,9 +220,12 @@ fuzz_target!(|data: &[u8]| {
                     check_path(Path::new(program));
                 }
             }
-            let _ = spared(&policy, &login, account, &host);
+            assert_eq!(spared(&policy, &login, account, &host), own.spared());
         }
-        let _ = explain(&policy, &login, &host.accounts[0], &host, 5);
+        let who = &host.accounts[0];
+        let own = LoginPolicy::from_files(files.clone(), &login, who, &host, 5).unwrap();
+        let explained = explain(&policy, &login, who, &host, 5);
+        assert_eq!(format!("{:?}", own.explain()), format!("{explained:?}"));
         let _ = refused(&policy, &login, &host, &|plan| Some(plan.profile.clone()));
     }
     for found in lint(&policy, &host) {

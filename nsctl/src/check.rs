@@ -60,7 +60,7 @@ impl Checked {
             Some(file) => {
                 let draft = draft::load(file, arguments.place.as_deref())?;
                 self.found = draft.notes;
-                draft.policy?
+                Policy::from_files(draft.files)?
             }
         };
         let everybody = host::inventory()?;

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::path::Path;
 
 use nsshell_config::{
-    Error as Refusal, Everybody, Facts, Found, Login, Mount, Obstacle, Plan, Spared, printable,
+    Error as Refusal, Everybody, Facts, Found, Login, Mount, Obstacle, Plan, Policy, Spared,
+    printable,
 };
 
 use crate::cli::ExplainArguments;
@@ -28,7 +29,7 @@ pub(crate) fn run(
     for note in &draft.notes {
         writeln!(told, "{note:#}")?;
     }
-    let then = draft.policy?;
+    let then = Policy::from_files(draft.files)?;
     let login = Login {
         service: arguments.service.clone(),
         tty: arguments.tty.clone(),

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use nsshell_config::{Diagnostic, Layer, MAX_FILE_SIZE, Policy, PolicyFile, Severity};
+use nsshell_config::{Diagnostic, Layer, MAX_FILE_SIZE, PolicyFile, Severity};
 use nsshell_session::policy;
 
 use crate::error::Error;
@@ -14,7 +14,7 @@ const IN_FORCE: [&str; 2] = ["/etc/nsshell", policy::VENDOR];
 
 /// A draft, and what there is to say about its file.
 pub(crate) struct Draft {
-    pub(crate) policy: Result<Policy, Error>,
+    pub(crate) files: Vec<PolicyFile>,
     pub(crate) notes: Vec<Diagnostic>,
 }
 
@@ -58,8 +58,7 @@ pub(crate) fn load(file: &Path, place: Option<&Path>) -> Result<Draft, Error> {
             vec![PolicyFile { name, text, layer }]
         }
     };
-    let policy = Policy::from_files(files).map_err(Error::from);
-    Ok(Draft { policy, notes })
+    Ok(Draft { files, notes })
 }
 
 /// Whether a file stays in force beside another nsshell.toml.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nsshell_config::{
     Explanation, IdMapLine, Login, Missed, Mode, Namespace, Obstacle, OnFailure, Origin, Plan,
-    Policy, SessionPlan, Spared,
+    PolicyFile, SessionPlan, Spared,
 };
 
 use crate::cli::ExplainArguments;
@@ -37,8 +37,8 @@ pub(crate) fn run(
         true => usize::MAX,
         false => SHOWN,
     };
-    let policy = || policy(arguments, told);
-    let explanation = host::explained(policy, user, &login, most, None)?;
+    let files = || files(arguments, told);
+    let explanation = host::explained(files, user, &login, most, None)?;
     let obstacle = explanation.plan.as_ref().ok().and_then(host::hindrance);
     let refusal = match (&explanation.plan, &obstacle) {
         (Err(error), _) => Some(error.to_string()),
@@ -81,17 +81,17 @@ pub(crate) fn run(
     }
 }
 
-/// The policy that is asked about.
-fn policy(arguments: &ExplainArguments, told: &mut impl Write) -> Result<Policy, Error> {
+/// The files of the policy that is asked about.
+fn files(arguments: &ExplainArguments, told: &mut impl Write) -> Result<Vec<PolicyFile>, Error> {
     let (Some(file), Some(place)) = (&arguments.config, &arguments.place) else {
         // as the module takes its argument `config`
-        return host::load(arguments.config.as_deref());
+        return host::files(arguments.config.as_deref());
     };
     let draft = draft::load(file, Some(place))?;
     for note in &draft.notes {
         writeln!(told, "{note:#}")?;
     }
-    draft.policy
+    Ok(draft.files)
 }
 
 /// What becomes of the login, in a line.

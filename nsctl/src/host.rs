@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use nsshell_config::subordinate::{Book, People};
 use nsshell_config::{
-    Account, Diagnostic, Explanation, Facts, Found as Place, IdKind, Login, Obstacle, Plan, Policy,
-    explain,
+    Account, Diagnostic, Explanation, Facts, Found as Place, IdKind, Login, LoginPolicy, Obstacle,
+    Plan, Policy, PolicyFile,
 };
 use nsshell_session::accounts::{self, SystemHost};
 use nsshell_session::inventory::Inventory;
@@ -34,19 +34,25 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Policy, Error> {
     Ok(policy::load(file)?)
 }
 
+/// The files of that policy.
+pub(crate) fn files(file: Option<&Path>) -> Result<Vec<PolicyFile>, Error> {
+    Ok(policy::files(file)?)
+}
+
 /// Everything about a login, by the very code that a login runs. `session`: the name of the
-/// session that it has made, if it has made one. `policy` gives the policy.
+/// session that it has made, if it has made one. `files` gives the policy.
 pub(crate) fn explained(
-    policy: impl FnOnce() -> Result<Policy, Error>,
+    files: impl FnOnce() -> Result<Vec<PolicyFile>, Error>,
     user: &str,
     login: &Login,
     most: usize,
     session: Option<&str>,
 ) -> Result<Explanation, Error> {
     let account = accounts::by_name(user)?;
-    let policy = policy()?;
+    let files = files()?;
     let host = session.map_or_else(SystemHost::new, SystemHost::making);
-    let explanation = explain(&policy, login, &account, &host, most);
+    let policy = LoginPolicy::from_files(files, login, &account, &host, most)?;
+    let explanation = policy.explain();
     // This process ends soon: taking ten thousand rules apart would be the slowest of the rest.
     std::mem::forget(policy);
     Ok(explanation)

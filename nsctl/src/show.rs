@@ -60,7 +60,7 @@ enum Today {
 
 fn today(plan: &Plan, session: &str) -> Today {
     match host::explained(
-        || host::load(None),
+        || host::files(None),
         &plan.account.name,
         &plan.login,
         0,

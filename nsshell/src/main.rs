@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use nsshell_config::{Login, Namespace, Plan, resolve};
+use nsshell_config::{Login, Namespace, Plan};
 use nsshell_session::accounts::{self, SystemHost};
 use nsshell_session::enter::{self, Place};
 use nsshell_session::sys::process;
@@ -107,12 +107,12 @@ fn own_plan() -> Result<Plan, Error> {
     // The group to be mapped is the one that the user is in, which newgrp(1) may have changed.
     let login_group = account.gid;
     account.gid = process::real_gid();
-    let policy = policy::load(None)?;
     let login = Login {
         service: "nsshell".to_owned(),
         ..Login::default()
     };
-    let plan = resolve(&policy, &login, &account, &SystemHost::new())?;
+    let host = SystemHost::new();
+    let plan = policy::load_for(None, &login, &account, &host)?.resolve()?;
     let maps = plan
         .session
         .as_ref()

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nsshell_config::{
-    Account, Login, NONE, Plan, Policy, SessionPlan, Spared, is_systemd_user, left_alone, resolve,
+    Account, Login, NONE, Plan, SessionPlan, Spared, is_systemd_user, left_alone,
 };
 
 use crate::accounts::{self, SystemHost};
@@ -82,21 +82,23 @@ fn answer(
     // Before the policy is read: the maker is a copy of us that the user may look into.
     let early = request.verb == Verb::Open && !left_alone(&login, &account);
     let maker = early.then(|| Maker::start(&account));
-    let policy = match load(&request) {
-        // With a policy that cannot be used, nobody else gets in to mend it.
-        Err(error) if account.uid == 0 => {
-            return Ok((spared(NONE, "without a policy", &error), None));
-        }
-        policy => policy?,
-    };
     // It may be a part of the plan's paths.
     let name = record::new_name()?;
     let host = match request.verb {
         Verb::Account => SystemHost::new(),
         Verb::Open => SystemHost::making(&name),
     };
-    let plan = match resolve(&policy, &login, &account, &host) {
-        Err(error) => match nsshell_config::spared(&policy, &login, &account, &host) {
+    let config = Path::new(OsStr::from_bytes(&request.config));
+    let config = (!request.config.is_empty()).then_some(config);
+    let policy = match policy::load_for(config, &login, &account, &host) {
+        // With a policy that cannot be used, nobody else gets in to mend it.
+        Err(error) if account.uid == 0 => {
+            return Ok((spared(NONE, "without a policy", &error), None));
+        }
+        policy => policy?,
+    };
+    let plan = match policy.resolve() {
+        Err(error) => match policy.spared() {
             Some(why) => return Ok((spared(NONE, why, &error.into()), None)),
             None => return Err(error.into()),
         },
@@ -190,9 +192,4 @@ fn account(request: &Request) -> Result<Account, Error> {
     let name = std::str::from_utf8(&request.user)
         .map_err(|_| Error::NoSuchUser(String::from_utf8_lossy(&request.user).into_owned()))?;
     accounts::by_name(name)
-}
-
-fn load(request: &Request) -> Result<Policy, Error> {
-    let config = Path::new(OsStr::from_bytes(&request.config));
-    policy::load((!request.config.is_empty()).then_some(config))
 }

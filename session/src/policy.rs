@@ -4,7 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nsshell_config::{Layer, MAX_FILE_SIZE, MAX_FILES, Policy, PolicyFile};
+use nsshell_config::{
+    Account, Host, Layer, Login, LoginPolicy, MAX_FILE_SIZE, MAX_FILES, Policy, PolicyFile,
+};
 use rustix::fs::OFlags;
 
 use crate::error::Error;
@@ -33,6 +35,25 @@ pub const VENDOR: &str = "/usr/lib/nsshell";
 /// A file cannot be read, somebody other than root could change it, or it has errors.
 pub fn load(path: Option<&Path>) -> Result<Policy, Error> {
     Ok(Policy::from_files(files(path)?)?)
+}
+
+/// The same as far as one login needs it: quicker, where there are many rules.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_for<'a>(
+    path: Option<&Path>,
+    login: &'a Login,
+    account: &'a Account,
+    host: &'a dyn Host,
+) -> Result<LoginPolicy<'a>, Error> {
+    Ok(LoginPolicy::from_files(
+        files(path)?,
+        login,
+        account,
+        host,
+        0,
+    )?)
 }
 
 /// How often a policy that goes on changing is read again, with [`SETTLED`] in between, before the
