@@ -162,7 +162,7 @@ bench: deps build
 scale: deps build
 	NSSHELL_BUILD='$(NSSHELL_BUILD)' tests/bench/scale.sh
 
-# Some ten minutes; nothing else should be under way on the machine meanwhile.
+# A quarter of an hour; nothing else should be under way on the machine meanwhile.
 SOAK_LOGINS ?= 100000
 soak: deps build
 	@$(call cargo,test --locked -p nsshell-tests --test e2e --no-run)

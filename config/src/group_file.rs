@@ -49,7 +49,14 @@ impl<'t> Groups<'t> {
             let line = (u32::try_from(start), head);
             start += tail_at + tail.len() + 1;
             match line {
-                (_, None) if tail.is_empty() || tail.starts_with('#') => {}
+                (_, None) if tail.is_empty() => {}
+                // No group by its id; but the C library's lookup of a user's groups does not skip
+                // comments.
+                (_, None) if tail.starts_with('#') => {
+                    if tail.contains(user) {
+                        member_of = None;
+                    }
+                }
                 (Ok(start), Some(head)) if !tail.as_bytes().contains(&b':') => {
                     let id = head.id;
                     if all_plain {
@@ -230,7 +237,8 @@ mod tests {
                 "staff:x:50:malice,alice2,alic\nalice:x:1000:\nx:alice:1:\n",
                 Some(&[]),
             ),
-            ("#staff:x:50:alice\n", Some(&[])),
+            ("#staff:x:50:bob\n# a comment\n", Some(&[])),
+            ("#staff:x:50:alice\nstaff:x:50:\n", None),
             ("alice:x:1000:bob\nstaff:x:50:alice\n", Some(&[50])),
             // odd lines of others do not count, those of the user are for the C library
             ("+\n:::\nstaff:x:50:alice\n", Some(&[50])),

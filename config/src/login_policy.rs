@@ -95,6 +95,8 @@ pub(crate) struct Filter<'f, 'a> {
     last_missed: VecDeque<(Rule, Miss)>,
     /// how many of those are kept
     most: usize,
+    /// whether the rules are the built-in ones, which no limit counts
+    pub(crate) built_in: bool,
     /// how many rules are not in the policy
     pub(crate) dropped: usize,
     /// how many entries their lists have
@@ -115,6 +117,7 @@ impl<'f, 'a> Filter<'f, 'a> {
             missed: 0,
             last_missed: VecDeque::new(),
             most,
+            built_in: false,
             mentions_groups: false,
             dropped: 0,
             dropped_entries: 0,
@@ -123,9 +126,12 @@ impl<'f, 'a> Filter<'f, 'a> {
         }
     }
 
-    /// Whether rules are dropped at all.
-    pub(crate) fn drops(&self) -> bool {
-        self.dropped > 0
+    /// Whether rules have been dropped; if so, forgets it, for a policy that is read again has
+    /// all of them.
+    pub(crate) fn take_dropped(&mut self) -> bool {
+        self.missed = 0;
+        self.last_missed.clear();
+        std::mem::take(&mut self.dropped) > 0
     }
 
     /// The rule, if it is to be kept. It has to be the next one that would be tried.
@@ -164,7 +170,9 @@ impl<'f, 'a> Filter<'f, 'a> {
     /// Notes what has to be known of a rule that is not in the policy.
     fn note(&mut self, rule: &Rule) {
         self.dropped += 1;
-        self.dropped_entries += rule.entries();
+        if !self.built_in {
+            self.dropped_entries += rule.entries();
+        }
         self.mentions_groups |= rule.mentions_groups();
         let kind = 1 << (u8::from(rule.names_root()) | u8::from(rule.names_systemd_user()) << 1);
         let name = rule.profile.as_bytes();

@@ -97,7 +97,8 @@ impl<'t> Reader<'t> {
                 written::host,
             ),
             "profile" if rule.profile.as_bytes().is_empty() => {
-                let (text, end) = bytes.text(start)?;
+                // an empty name would look like none that has been read
+                let (text, end) = bytes.text(start).filter(|(text, _)| !text.is_empty())?;
                 rule.profile = text.into();
                 rule.profile_place = bytes.place(start, end);
                 Some(end)

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{faults, parse};
-use nsshell_config::{Error, Layer, MAX_FILE_SIZE, Policy, PolicyFile};
+use nsshell_config::{Error, Layer, LoginPolicy, MAX_FILE_SIZE, Policy, PolicyFile, explain};
 
 #[test]
 fn a_key_that_contradicts_the_namespaces_is_a_mistake() {
@@ -119,11 +119,29 @@ fn a_policy_has_limits_that_keep_it_small_in_memory() {
         ]
     );
 
+    let login = common::login("sshd");
     let rules = |count: usize| {
         let list = "'a',".repeat(10_000);
         format!("[[rule]]\nprofile='none'\nusers=[{list}]\n").repeat(count)
     };
     assert_eq!(Policy::parse(&rules(40), "p.toml").map(|_| ()), Ok(()));
+    // the built-in rules are not counted, nor any rule twice
+    let (alice, host) = (common::account("alice", 1000), common::Table::default());
+    let full = vec![PolicyFile {
+        name: "p.toml".to_owned(),
+        text: rules(40),
+        layer: Layer::Main,
+    }];
+    let own = LoginPolicy::from_files(full.clone(), &login, &alice, &host, 10).unwrap();
+    let full = explain(
+        &Policy::from_files(full).unwrap(),
+        &login,
+        &alice,
+        &host,
+        10,
+    );
+    assert_eq!(full.missed_before, 31);
+    assert_eq!(format!("{:?}", own.explain()), format!("{full:?}"));
     let told = "more than 400000 entries in the lists of all rules";
     let at = "[[rule]]\nprofile='none'\nusers=['a']\n".to_owned() + &rules(40);
     assert_eq!(faults(&at), [format!("p.toml:121:1: {told}; name groups")]);

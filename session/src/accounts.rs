@@ -1,6 +1,6 @@
 //! What the host's user database says (NSS): accounts, groups, subordinate ids.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::ffi::{CString, OsString};
 use std::fs;
 use std::io::ErrorKind;
@@ -104,8 +104,8 @@ pub fn all() -> Result<Vec<Account>, Error> {
 
 /// This host.
 pub struct SystemHost {
-    /// until when a program that is asked may answer
-    deadline: Instant,
+    /// until when programs that are asked may answer, from the first question on
+    deadline: OnceCell<Instant>,
     /// the name of the session that is made; none: none is
     session: Option<String>,
     /// whose groups were asked for last, and what they are called: one login asks several times
@@ -117,7 +117,7 @@ impl SystemHost {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            deadline: Instant::now() + Duration::from_secs(10),
+            deadline: OnceCell::new(),
             session: None,
             groups: RefCell::default(),
         }
@@ -223,8 +223,11 @@ impl SystemHost {
         }
         let remedy = "nsswitch.conf has a line `subid:`, so install the package uidmap (Debian) \
                       or shadow-utils-subid (Fedora)";
+        let deadline = self
+            .deadline
+            .get_or_init(|| Instant::now() + Duration::from_secs(10));
         let output = program::start(GETSUBIDS, remedy, &arguments, As::Caller)
-            .and_then(|running| running.finish(self.deadline));
+            .and_then(|running| running.finish(*deadline));
         match output {
             Ok(output) => subid::parse_getsubids(&String::from_utf8_lossy(&output), account),
             // It fails in this one way for a user who has no range.

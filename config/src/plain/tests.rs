@@ -83,7 +83,7 @@ fn entry(dice: &mut Dice, key: &str, value: &str) -> String {
 
 fn list(dice: &mut Dice, items: &[&str]) -> String {
     let mut text = dice.of(&["[", "[ "]).to_owned();
-    let count = dice.below(4);
+    let count = [1, 2, 3, 1, 2, 3, 1, 0][dice.below(8)];
     for at in 0..count {
         text += dice.of(items);
         let last = at + 1 == count && dice.below(3) > 0;
@@ -98,8 +98,11 @@ fn list(dice: &mut Dice, items: &[&str]) -> String {
 /// Mostly plain, with a few bytes that are not.
 fn text(dice: &mut Dice) -> String {
     let mut text = String::from("[[rule]]\n");
-    let profile = dice.of(&["\"standard\"", "\"a b\""]).to_owned();
-    text += &entry(dice, "profile", &profile);
+    for _ in 0..[1, 1, 1, 1, 1, 1, 0, 2][dice.below(8)] {
+        let profile = dice.of(&["\"standard\"", "\"standard\"", "\"a b\"", "\"\""]);
+        let profile = profile.to_owned();
+        text += &entry(dice, "profile", &profile);
+    }
     for (key, items) in PLAIN {
         if dice.below(2) == 0 {
             let value = list(dice, items);
