@@ -400,3 +400,58 @@ fn rules_about_terminals_and_hosts_are_checked_with_the_login_that_is_named() {
     assert_eq!(refused("--rhost 192.0.2.7"), 0);
     assert_eq!(refused("--rhost 192.0.2.7 --tty ssh"), 1);
 }
+
+/// Lines of /etc/group about alice that can be read in more than one way, or look so.
+const ODD_GROUPS: &[&str] = &[
+    "staff2:x:5001:alice",
+    "#staff2:x:5001:alice\\nstaff2:x:5001:",
+    "# staff2:x:5001:alice\\nstaff2:x:5001:",
+    "staff2:x:5001: alice,bob",
+    "staff2:x:5001:bob,\\talice",
+    "staff2:x:5001:alice ,bob",
+    "staff2:x:5001:malice,alice2,alic",
+    "staff2:x:5001:alice:",
+    " staff2:x:5001:alice",
+    "staff2:x:5001:alice\\r",
+    "staff2:x: 5001:alice",
+    "staff2:x:+5001:alice",
+    "staff2:x::alice",
+    "staff2:x:5001",
+    "staff2:x:4294967296:alice",
+    "first:x:5001:bob\\nstaff2:x:5001:alice",
+    "alice:x:5001:bob\\nstaff2:alice:5002:bob",
+    "+staff2:x:5001:alice",
+    "-:x:5001:alice",
+    "staff2:x:5001:alice,alice\\nstaff3:x:5001:alice\\nstaff2:x:5002:alice",
+];
+
+#[test]
+fn a_rule_sees_the_groups_that_the_c_library_gives_however_odd_the_file_is() {
+    root_or_skip!();
+    let policy = "[[rule]]\nusers = ['@none']\nprofile = 'none'\n";
+    let host = Host::builder().confined().without_sshd();
+    let host = host
+        .policy(policy)
+        .user("alice")
+        .prepare("printf '%s: files\\n' passwd group shadow > /etc/nsswitch.conf")
+        .start();
+    host.run("cp /etc/group /etc/group.plain").ok();
+    let mut several = 0;
+    for lines in ODD_GROUPS {
+        let line = format!("{{ cat /etc/group.plain; printf -- '{lines}\\n'; }} > /etc/group");
+        host.run(&line).ok();
+        // ids, each with the name that it has in the database, if it has one
+        let asked = "for id in $(id -G alice); do getent group $id | cut -d: -f1; done | sort -u";
+        let known = host.run(asked).ok();
+        let (_, told) = json(&host, "nsctl explain alice --json");
+        let told: Vec<&str> = told["groups"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|group| group.as_str().unwrap())
+            .collect();
+        assert_eq!(told, known.lines().collect::<Vec<_>>(), "{lines}");
+        several += usize::from(told.len() > 1);
+    }
+    assert!(several > 5 && several < ODD_GROUPS.len(), "{several}");
+}
