@@ -138,8 +138,11 @@ impl Cmd {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new("nsenter");
+        let mut command = Command::new("env");
+        // The tests may have been started where the terminal's signals are ignored (nohup), which
+        // every child would inherit.
         command
+            .args(["--default-signal", "nsenter"])
             .arg(format!("--target={}", self.host))
             .args([
                 "--mount", "--ipc", "--uts", "--net", "--pid", "--cgroup", "--",

@@ -44,7 +44,9 @@ impl Host {
     }
 
     pub(crate) fn start(spec: &Spec) -> Self {
-        let mut unshare = Command::new("unshare")
+        // signals: as in Cmd
+        let mut unshare = Command::new("env")
+            .args(["--default-signal", "unshare"])
             .args(["--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup"])
             .args(["--fork", "--kill-child=SIGKILL", "--"])
             .arg(own_program("testhost_init"))
