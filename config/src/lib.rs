@@ -11,6 +11,8 @@ mod command;
 mod conflict;
 mod cover;
 mod diagnostic;
+#[cfg(test)]
+mod dice;
 mod entry;
 mod error;
 mod everybody;

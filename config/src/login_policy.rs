@@ -95,8 +95,6 @@ pub(crate) struct Filter<'f, 'a> {
     last_missed: VecDeque<(Rule, Miss)>,
     /// how many of those are kept
     most: usize,
-    /// whether the rules are the built-in ones, which no limit counts
-    pub(crate) built_in: bool,
     /// how many rules are not in the policy
     pub(crate) dropped: usize,
     /// how many entries their lists have
@@ -117,7 +115,6 @@ impl<'f, 'a> Filter<'f, 'a> {
             missed: 0,
             last_missed: VecDeque::new(),
             most,
-            built_in: false,
             mentions_groups: false,
             dropped: 0,
             dropped_entries: 0,
@@ -170,9 +167,9 @@ impl<'f, 'a> Filter<'f, 'a> {
     /// Notes what has to be known of a rule that is not in the policy.
     fn note(&mut self, rule: &Rule) {
         self.dropped += 1;
-        if !self.built_in {
-            self.dropped_entries += rule.entries();
-        }
+        // The built-in rules too, which no limit counts: where that makes one too many, the policy
+        // is read again with all of its rules.
+        self.dropped_entries += rule.entries();
         self.mentions_groups |= rule.mentions_groups();
         let kind = 1 << (u8::from(rule.names_root()) | u8::from(rule.names_systemd_user()) << 1);
         let name = rule.profile.as_bytes();

@@ -214,7 +214,7 @@ impl Policy {
         policy.sources = sources;
         match faults.is_empty() {
             true => Ok(policy),
-            // of what was dropped not all faults are told
+            // of what was dropped not all faults are told, and the limits are counted roughly
             false if filter.take_dropped() => Policy::from_files(policy.into_files()),
             false => Err(Error::Policy(faults.shown(&policy.sources))),
         }
@@ -237,7 +237,6 @@ impl Policy {
         let mut exempt = None;
         for (number, source) in (0u32..).zip(sources.iter()) {
             let built_in = sources.len() == usize::try_from(number).unwrap_or(0) + 1;
-            filter.built_in = built_in;
             if let (true, Some(default)) = (built_in, &default) {
                 // before the built-in rule for everybody else, which it replaces
                 let rule = Rule::of_all(&default.value, default.place);

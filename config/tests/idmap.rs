@@ -1,6 +1,9 @@
 //! Id maps: every edge, and many made-up ranges.
 #![allow(clippy::unwrap_used, clippy::type_complexity)]
 
+mod common;
+
+use common::dice::Dice;
 use nsshell_config::idmap::{keep, root};
 use nsshell_config::{Error, IdMapLine, Range, RangeFault};
 
@@ -231,18 +234,6 @@ fn a_map_has_at_most_4095_bytes() {
     );
 }
 
-/// xorshift64: enough for test input, and the same on every run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: u64) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        u32::try_from(self.0 % limit).unwrap()
-    }
-}
-
 fn overlap_free(mut spans: Vec<(u32, u32)>) -> bool {
     spans.sort_unstable();
     let ends_in_u32 = spans
@@ -253,20 +244,16 @@ fn overlap_free(mut spans: Vec<(u32, u32)>) -> bool {
 
 #[test]
 fn no_map_overlaps_loses_the_user_or_gives_away_root() {
-    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    let numbers = Dice::new();
     let mut several = 0;
     for round in 0..20_000 {
         // small numbers, so that everything collides; now and then the whole of u32
-        let limit = if round % 10 == 0 {
-            u64::from(u32::MAX)
-        } else {
-            60
-        };
-        let own = numbers.below(limit - 1) + 1;
-        let given: Vec<Range> = (0..numbers.below(7))
+        let limit = if round % 10 == 0 { u32::MAX } else { 60 };
+        let own = numbers.number(limit - 1) + 1;
+        let given: Vec<Range> = (0..numbers.number(7))
             .map(|_| Range {
-                start: numbers.below(limit),
-                count: numbers.below(limit / 3),
+                start: numbers.number(limit),
+                count: numbers.number(limit / 3),
             })
             .collect();
         let sound = given.iter().all(|range| range.check().is_ok());

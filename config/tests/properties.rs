@@ -45,7 +45,7 @@ fn random_policy(dice: &Dice) -> String {
         ];
         for (key, among) in lists {
             if dice.chance(3) {
-                text += &dice.list(key, among);
+                text += &common::dice::list(dice, key, among);
             }
         }
         text += &format!("profile = \"{}\"\n", dice.of(PROFILES));

@@ -2,6 +2,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::dice::Dice;
 
 fn account(name: &str, uid: u32) -> Account {
     Account {
@@ -179,33 +180,21 @@ fn free_ranges_lie_in_the_gaps_that_are_wide_enough() {
     assert!(all[0].check().is_ok());
 }
 
-/// Numbers that are the same in each run: xorshift64.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: u32) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        u32::try_from(self.0 % u64::from(limit)).unwrap()
-    }
-}
-
 fn share(a: Range, b: Range) -> bool {
     a.start <= last(b) && b.start <= last(a)
 }
 
 #[test]
 fn the_sweep_finds_what_comparing_each_with_each_finds() {
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let dice = Dice::new();
     for _ in 0..20_000 {
-        let width = [4, 40, 400][usize::try_from(dice.below(3)).unwrap()];
-        let claims: Vec<Claim> = (0..dice.below(12))
+        let width = [4, 40, 400][usize::try_from(dice.number(3)).unwrap()];
+        let claims: Vec<Claim> = (0..dice.number(12))
             .map(|_| Claim {
-                holder: Holder::Account(dice.below(4)),
+                holder: Holder::Account(dice.number(4)),
                 range: Range {
-                    start: 1 + dice.below(100),
-                    count: 1 + dice.below(width),
+                    start: 1 + dice.number(100),
+                    count: 1 + dice.number(width),
                 },
                 place: Place {
                     file: 0,
@@ -237,19 +226,19 @@ fn the_sweep_finds_what_comparing_each_with_each_finds() {
 
 #[test]
 fn what_is_free_touches_nothing_and_nothing_free_is_passed_over() {
-    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let dice = Dice::new();
     for _ in 0..20_000 {
-        let count = 1 + dice.below(9);
-        let first = 1 + dice.below(50);
+        let count = 1 + dice.number(9);
+        let first = 1 + dice.number(50);
         let limits = Limits {
             first,
-            last: first + count - 1 + dice.below(60),
+            last: first + count - 1 + dice.number(60),
             count,
         };
-        let taken: Vec<Range> = (0..dice.below(8))
+        let taken: Vec<Range> = (0..dice.number(8))
             .map(|_| Range {
-                start: 1 + dice.below(120),
-                count: 1 + dice.below(20),
+                start: 1 + dice.number(120),
+                count: 1 + dice.number(20),
             })
             .collect();
         let given: Vec<Range> = Free::new(taken.iter().copied(), limits).collect();

@@ -1,43 +1,20 @@
 //! Chance that repeats itself in each run, and a host that answers alike for everybody.
 
-use std::cell::Cell;
-
 use nsshell_config::{Account, Error, Host, IdKind, Range};
 
-/// xorshift64
-pub struct Dice(Cell<u64>);
+#[path = "../../src/dice.rs"]
+mod chance;
+pub use chance::Dice;
 
-impl Dice {
-    pub fn new() -> Dice {
-        Dice(Cell::new(0x9e37_79b9_7f4a_7c15))
-    }
-
-    pub fn below(&self, limit: usize) -> usize {
-        let mut state = self.0.get();
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        self.0.set(state);
-        usize::try_from(state % u64::try_from(limit).unwrap()).unwrap()
-    }
-
-    pub fn of<'a>(&self, among: &[&'a str]) -> &'a str {
-        among[self.below(among.len())]
-    }
-
-    pub fn chance(&self, one_in: usize) -> bool {
-        self.below(one_in) == 0
-    }
-
-    pub fn list(&self, key: &str, among: &[&str]) -> String {
-        let items: Vec<_> = (0..=self.below(3))
-            .map(|_| {
-                let not = if self.chance(4) { "!" } else { "" };
-                format!("\"{not}{}\"", self.of(among))
-            })
-            .collect();
-        format!("{key} = [{}]\n", items.join(", "))
-    }
+/// A list of a rule.
+pub fn list(dice: &Dice, key: &str, among: &[&str]) -> String {
+    let items: Vec<_> = (0..=dice.below(3))
+        .map(|_| {
+            let not = if dice.chance(4) { "!" } else { "" };
+            format!("\"{not}{}\"", dice.of(among))
+        })
+        .collect();
+    format!("{key} = [{}]\n", items.join(", "))
 }
 
 /// A host with one primary group for everybody.
