@@ -90,7 +90,28 @@ sessions() {
     for row in "${rows[@]}"; do
       measure "session-$row" --per-process --count "$SESSIONS" "bench-$row" alice /bin/true
     done
+    [[ $KINDS == *nsshell* ]] || continue
+    # The same once more, of logins that share a session which stands.
+    hold nsshell || failures=$((failures + 1))
+    measure session-shared --per-process --count "$SESSIONS" bench-nsshell alice /bin/true
+    release
   done
+}
+
+# hold ROW: opens a session and keeps it open until release
+hold() {
+  local line
+  mkfifo "$data/in" "$data/out"
+  "$app" --pause "bench-$1" alice <"$data/in" >"$data/out" 2>>"$data/hold.err" &
+  held_by=$!
+  exec {to_app}>"$data/in" {from_app}<"$data/out"
+  read -r -t 20 line <&"$from_app" && [ "$line" = opened ]
+}
+
+release() {
+  exec {to_app}>&- {from_app}<&-
+  wait "$held_by" || true
+  rm "$data/in" "$data/out"
 }
 
 # The same shell, plainly and through the login shell, in a session of the same kind.
@@ -125,19 +146,13 @@ find_init() {
 
 # init_memory ROW: kB of private memory of the session's init, while the session stands
 init_memory() {
-  local to_app from_app line pid
-  mkfifo "$data/in" "$data/out"
-  "$app" --pause "bench-$1" alice <"$data/in" >"$data/out" 2>>"$data/init.err" &
-  local app_pid=$!
-  exec {to_app}>"$data/in" {from_app}<"$data/out"
-  if read -r -t 20 line <&"$from_app" && [ "$line" = opened ]; then
+  local pid
+  if hold "$1"; then
     pid=$(find_init)
     [ -z "$pid" ] || awk '/^Private_(Clean|Dirty):/ { kb += $2 } /^Rss:/ { rss = $2 }
       END { print kb, rss }' "/proc/$pid/smaps_rollup"
   fi
-  exec {to_app}>&- {from_app}<&-
-  wait "$app_pid" || true
-  rm "$data/in" "$data/out"
+  release
 }
 
 # median FILE PATTERN COLUMN: of the numbers in that column; nothing if there are none
@@ -172,6 +187,7 @@ report() {
   row 'no module' none
   row 'pam_namespace, one private /tmp' namespace
   for kind in $KINDS; do row "$kind" "$kind"; done
+  [[ $KINDS != *nsshell* ]] || row 'nsshell, a session shared' shared
   echo
   line "a shell in it, -c true" plain login-shell own '' 'own/floor'
   floor_own=$(own_time floor)
