@@ -27,6 +27,8 @@ nc netcat-openbsd
 pamtester pamtester
 mandoc mandoc
 /usr/bin/python3 python3
+/usr/share/doc/python3-llfuse python3-llfuse
+automount autofs
 /lib/systemd/systemd systemd
 /usr/share/dbus-1/system.conf dbus
 dbus-send dbus
@@ -74,6 +76,7 @@ if command -v systemctl >/dev/null; then
   for package in "${packages[@]}"; do
     case $package in
       openssh-server) systemctl disable ssh.service ssh.socket >/dev/null 2>&1 || true ;;
+      autofs) systemctl disable autofs.service >/dev/null 2>&1 || true ;;
       cron) systemctl disable cron.service >/dev/null 2>&1 || true ;;
     esac
   done

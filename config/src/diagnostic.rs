@@ -85,11 +85,24 @@ impl Diagnostic {
     /// A warning about the beginning of another file than a policy's, with what to do.
     #[must_use]
     pub fn warning_of(file: &str, text: &str, message: &str, help: &str) -> Diagnostic {
-        let end = text.find('\n').unwrap_or(text.len());
+        Self::warning_at((file, text), 0, message, help)
+    }
+
+    /// The same about the line that begins at an offset in bytes.
+    #[must_use]
+    pub fn warning_at(
+        (file, text): (&str, &str),
+        start: usize,
+        message: &str,
+        help: &str,
+    ) -> Diagnostic {
+        let rest = text.get(start..).unwrap_or_default();
+        let length = rest.find('\n').unwrap_or(rest.len());
+        let offset = |at| u32::try_from(at).unwrap_or(1);
         let place = Place {
             file: 0,
-            start: 0,
-            end: u32::try_from(end).unwrap_or(1),
+            start: offset(start),
+            end: offset(start + length),
         };
         Diagnostic {
             severity: Severity::Warning,

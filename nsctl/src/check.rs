@@ -10,7 +10,7 @@ use nsshell_config::{
 
 use crate::cli::CheckArguments;
 use crate::error::Error;
-use crate::{draft, host, logind, stacks};
+use crate::{automount, draft, host, logind, stacks};
 
 /// How many users are named of whom it cannot be said: with homes that an automounter has, that
 /// is everybody.
@@ -68,6 +68,7 @@ impl Checked {
         self.found.extend(host::range_faults(&everybody)?);
         self.found.extend(stacks::faults(&policy, &everybody));
         self.found.extend(logind::faults(&policy));
+        self.found.extend(automount::faults());
         if arguments.users {
             let login = Login {
                 service: arguments.service.clone(),

@@ -5,6 +5,7 @@
 //! done, 1 errors found or failed, 2 wrong use; of `enter` that of the command, or 125.
 #![forbid(unsafe_code)]
 
+mod automount;
 mod check;
 mod cli;
 mod completions;

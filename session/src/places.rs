@@ -15,19 +15,31 @@ use crate::sys::{Errno, fd};
 /// many users.
 const REMEMBERED: usize = 10_000;
 
+/// The mounts of this host (proc(5)).
+pub const MOUNTS: &str = "/proc/self/mountinfo";
+
 /// The paths of this host, each looked at once.
 #[derive(Default)]
 pub struct Places {
-    /// mount points, and whether an automounter waits there
-    mounts: Vec<(PathBuf, bool)>,
+    mounts: Vec<Point>,
     seen: RefCell<HashMap<PathBuf, Found>>,
+}
+
+/// A mount point.
+struct Point {
+    path: PathBuf,
+    /// whether an automounter waits there
+    automounts: bool,
+    /// whether what is mounted beneath shows in the mount namespaces made of this one, or of the
+    /// one that this was made of (shared and slave mounts of mount_namespaces(7))
+    propagates: bool,
 }
 
 impl Places {
     /// This host. Its mounts are read once.
     #[must_use]
     pub fn new() -> Self {
-        let text = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+        let text = std::fs::read(MOUNTS).unwrap_or_default();
         Self {
             mounts: mounts(&text),
             ..Self::default()
@@ -50,10 +62,7 @@ impl Places {
     }
 
     fn look_now(&self, path: &Path) -> Found {
-        let above = self.mounts.iter().filter(|(at, _)| path.starts_with(at));
-        // of two at one place the later one lies above
-        let nearest = above.max_by_key(|(at, _)| at.as_os_str().len());
-        if nearest.is_some_and(|(_, automounts)| *automounts) {
+        if self.mount_of(path).is_some_and(|point| point.automounts) {
             return Found::Hidden;
         }
         let opened = fd::open_beneath(CWD, path, OFlags::PATH);
@@ -65,16 +74,49 @@ impl Places {
             Err(_) => Found::Hidden,
         }
     }
+
+    /// The mount that a path lies on.
+    fn mount_of(&self, path: &Path) -> Option<&Point> {
+        let above = self
+            .mounts
+            .iter()
+            .filter(|point| path.starts_with(&point.path));
+        // of two at one place the later one lies above
+        above.max_by_key(|point| point.path.as_os_str().len())
+    }
+
+    /// Whether a path is an automounter's whose mounts show in no other mount namespace: whoever
+    /// goes there from a session has it mounted on the host, and then finds nothing (ELOOP).
+    #[must_use]
+    pub fn is_cut_off(&self, path: &Path) -> bool {
+        let point = self.mount_of(path);
+        point.is_some_and(|point| point.automounts && !point.propagates)
+    }
+
+    /// Where the first such automounter waits, not in /proc, which is the session's own.
+    #[must_use]
+    pub fn first_cut_off(&self) -> Option<&Path> {
+        let mut points = self.mounts.iter().map(|point| point.path.as_path());
+        points.find(|path| !path.starts_with("/proc") && self.is_cut_off(path))
+    }
 }
 
-/// Mount points in the order of proc(5)'s mountinfo, and whether each is an automounter's.
-fn mounts(mountinfo: &[u8]) -> Vec<(PathBuf, bool)> {
+/// Mount points in the order of proc(5)'s mountinfo.
+fn mounts(mountinfo: &[u8]) -> Vec<Point> {
     let line = |line: &[u8]| {
         let mut words = line.split(|byte| *byte == b' ');
-        let point = words.nth(4)?;
-        let kind = words.skip_while(|word| *word != b"-").nth(1)?;
-        let path = PathBuf::from(OsString::from_vec(unescaped(point)));
-        Some((path, kind == b"autofs"))
+        let path = PathBuf::from(OsString::from_vec(unescaped(words.nth(4)?)));
+        let mut propagates = false;
+        // after the options come fields of any number
+        for field in words.by_ref().skip(1).take_while(|word| *word != b"-") {
+            propagates |= field.starts_with(b"shared:") || field.starts_with(b"master:");
+        }
+        let automounts = words.next()? == b"autofs";
+        Some(Point {
+            path,
+            automounts,
+            propagates,
+        })
     };
     mountinfo
         .split(|byte| *byte == b'\n')
@@ -129,6 +171,31 @@ mod tests {
         assert_eq!(look("a b/y"), Found::Missing);
         assert_eq!(look("c/x"), Found::Hidden);
         assert_eq!(places.look(Path::new("/no-such-name")), Found::Missing);
+    }
+
+    #[test]
+    fn an_automounter_is_cut_off_whose_mounts_go_nowhere() {
+        let text = "1 0 0:1 / / rw - ext4 /dev/vda rw\n\
+             2 1 0:2 / /home rw - autofs /etc/auto.home rw\n\
+             3 2 0:3 / /home/al rw - nfs4 server:/al rw\n\
+             4 1 0:4 / /net rw shared:1 propagate_from:2 - autofs -hosts rw\n\
+             5 1 0:5 / /far rw master:1 - autofs /etc/auto.far rw\n\
+             6 1 0:6 / /proc/sys/fs/binfmt_misc rw - autofs systemd-1 rw\n";
+        let places = Places {
+            mounts: mounts(text.as_bytes()),
+            ..Places::default()
+        };
+        let cut_off = |path: &str| places.is_cut_off(Path::new(path));
+        let paths = [
+            "/home",
+            "/home/bob/x",
+            "/home/al/x",
+            "/net/a",
+            "/far/a",
+            "/",
+        ];
+        assert_eq!(paths.map(cut_off), [true, true, false, false, false, false]);
+        assert_eq!(places.first_cut_off(), Some(Path::new("/home")));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::sys::mount::{self, Programs};
 use crate::sys::tree::{self, Depth};
 use crate::sys::{Errno, fd};
 
-use super::{Job, ephemeral, instance, trusted};
+use super::{Job, ephemeral, instance, place, trusted};
 
 /// A home that is gone at the end, as a detached mount without set-user-id and devices.
 /// Nothing for a home that stays.
@@ -42,7 +42,10 @@ pub(super) fn gather(job: &Job<'_>, home: &Home) -> Result<Option<OwnedFd>, Erro
 fn open(account: &Account) -> Result<(OwnedFd, Stat), Error> {
     let failed = |errno| {
         let advice = match errno {
-            Errno::LOOP => "a part of this path is a symbolic link: name the real directory",
+            Errno::LOOP => place::loop_advice(
+                &account.home,
+                "a part of this path is a symbolic link: name the real directory",
+            ),
             Errno::NOENT => "make it, or have pam_mkhomedir make it before",
             Errno::NOTDIR => "it has to be a directory",
             Errno::ACCESS => {

@@ -145,9 +145,22 @@ fn name(component: Component<'_>) -> Option<&OsStr> {
     }
 }
 
+/// What to do about ELOOP at a path: `otherwise`, unless it is an automounter that is in the way.
+pub(super) fn loop_advice<'a>(path: &Path, otherwise: &'a str) -> &'a str {
+    if crate::places::Places::new().is_cut_off(path) {
+        "an automounter has this path, and what it mounts shows in no session while the host's \
+         mounts are private: mount --make-rshared / at each boot"
+    } else {
+        otherwise
+    }
+}
+
 pub(super) fn cannot(target: &Path, errno: Errno) -> Error {
     let advice = match errno {
-        Errno::LOOP => "a part of this path is a symbolic link: name the real path",
+        Errno::LOOP => loop_advice(
+            target,
+            "a part of this path is a symbolic link: name the real path",
+        ),
         Errno::NOENT => "make it, or take it out of the profile",
         Errno::NOTDIR => "a part of this path is a file where a directory has to be",
         Errno::ACCESS => "neither root nor the user may go there",

@@ -4,6 +4,7 @@
 mod command;
 mod escape;
 mod escape_root;
+mod far;
 mod feature;
 mod firm;
 mod order;
