@@ -2,7 +2,7 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 /// The limit of every wait that names no other.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(20);
 
 const PAUSE: Duration = Duration::from_millis(10);
 

@@ -6,17 +6,14 @@ use nsshell_tests::{Host, PASSWORD, root_or_skip};
 fn a_host_starts_in_less_than_300_ms() {
     root_or_skip!();
     let mut fastest = std::time::Duration::MAX;
-    // One of forty: other tests run on the same processors.
-    for _ in 0..40 {
+    for _ in 0..5 {
         let start = std::time::Instant::now();
         let host = Host::unconfined();
         fastest = fastest.min(start.elapsed());
         drop(host);
-        if fastest.as_millis() < 300 {
-            return;
-        }
     }
-    panic!("{fastest:?}");
+    // The fastest: other tests run on the same processors.
+    assert!(fastest.as_millis() < 300, "{fastest:?}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ const USERS: usize = 20;
 const TIMED: usize = 200;
 /// … and how often all of it is done at the most: a round in which others were at work on the
 /// machine at one time and not at another says little.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 4;
 /// How much longer opening one may take among the others than before and after them.
 const LONGER: f64 = 1.3;
 

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use nsshell_tests::spec::Spec;
 
 /// How long sshd may take until it listens.
-const SSHD_LIMIT: Duration = Duration::from_secs(30);
+const SSHD_LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let served = read_spec().and_then(|(line, spec)| match spec.systemd {

@@ -19,7 +19,7 @@ const CGROUPS: &str = "/mnt";
 const PREFIX: &str = "nsshell-testhost-";
 
 /// How long systemd may take to start, and everything under it to be gone.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(15);
 
 /// Starts the host, says so, and ends it when standard input does.
 pub fn run(spec: &str) -> Result<(), String> {

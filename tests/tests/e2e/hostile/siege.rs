@@ -53,7 +53,7 @@ pub struct Seen {
 impl Seen {
     /// Whether something of root's was shown, covered or changed, or something blocked.
     pub fn harm(&self) -> Option<String> {
-        let limit = Duration::from_secs(TIMEOUT + 20);
+        let limit = Duration::from_secs(TIMEOUT + 8);
         if self.took > limit {
             return Some(format!("blocked for {:?}", self.took));
         }

@@ -172,7 +172,7 @@ fn background_processes_end_with_the_shell() {
     assert_eq!(in_session(&host, line).code(), Some(4));
     assert_eq!(processes(&host), 0, "at the moment that nsshell ends");
     assert!(
-        started.elapsed() < Duration::from_secs(40),
+        started.elapsed() < Duration::from_secs(15),
         "no grace is waited for in vain"
     );
     // What does not listen is killed after the grace.
