@@ -15,7 +15,7 @@ const SYSTEMD: &str = "/lib/systemd/systemd";
 
 /// What the machine's administrator and packages have switched on: units, and the programs
 /// that make units of the machine's fstab, disks and kernel command line.
-const REMOVED: [&str; 14] = [
+const REMOVED: [&str; 8] = [
     "/etc/fstab",
     "/etc/systemd",
     "/etc/xdg/systemd",
@@ -23,14 +23,13 @@ const REMOVED: [&str; 14] = [
     "/lib/systemd/system-generators",
     "/lib/systemd/system-environment-generators",
     "/lib/systemd/user-environment-generators",
-    "/lib/systemd/system/sysinit.target.wants",
-    "/lib/systemd/system/sockets.target.wants",
-    "/lib/systemd/system/timers.target.wants",
-    "/lib/systemd/system/multi-user.target.wants",
-    "/lib/systemd/system/graphical.target.wants",
-    "/lib/systemd/system/local-fs.target.wants",
     "/var/lib/systemd/linger",
 ];
+
+/// Where packages bring units, and in directories of this end have them started with others:
+/// which others, every package decides.
+const UNITS: &str = "/lib/systemd/system";
+const WITH: &str = ".wants";
 
 /// Programs that the units below and PAM need, and who brings them.
 const NEEDED: [(&str, &str); 3] = [
@@ -84,6 +83,13 @@ pub fn write(spec: &Spec) -> Result<(), String> {
     }
     for path in REMOVED {
         remove(path)?;
+    }
+    for entry in std::fs::read_dir(UNITS).because(UNITS)? {
+        let path = entry.because(UNITS)?.path();
+        match path.to_str() {
+            Some(path) if path.ends_with(WITH) => remove(path)?,
+            _ => {}
+        }
     }
     for (path, content) in FILES {
         put(path, 0o644, content)?;
