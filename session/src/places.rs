@@ -92,36 +92,44 @@ impl Places {
         let point = self.mount_of(path);
         point.is_some_and(|point| point.automounts && !point.propagates)
     }
+}
 
-    /// Where the first such automounter waits, not in /proc, which is the session's own.
-    #[must_use]
-    pub fn first_cut_off(&self) -> Option<&Path> {
-        let mut points = self.mounts.iter().map(|point| point.path.as_path());
-        points.find(|path| !path.starts_with("/proc") && self.is_cut_off(path))
-    }
+/// Where the first such automounter of a mountinfo waits, and the number of its line, from 0 on;
+/// not one in /proc, which is the session's own.
+#[must_use]
+pub fn first_cut_off(mountinfo: &str) -> Option<(usize, PathBuf)> {
+    let places = Places {
+        mounts: mounts(mountinfo.as_bytes()),
+        ..Places::default()
+    };
+    let lines = mountinfo.lines().enumerate();
+    lines
+        .filter_map(|(number, line)| Some((number, point(line.as_bytes())?.path)))
+        .find(|(_, path)| !path.starts_with("/proc") && places.is_cut_off(path))
 }
 
 /// Mount points in the order of proc(5)'s mountinfo.
 fn mounts(mountinfo: &[u8]) -> Vec<Point> {
-    let line = |line: &[u8]| {
-        let mut words = line.split(|byte| *byte == b' ');
-        let path = PathBuf::from(OsString::from_vec(unescaped(words.nth(4)?)));
-        let mut propagates = false;
-        // after the options come fields of any number
-        for field in words.by_ref().skip(1).take_while(|word| *word != b"-") {
-            propagates |= field.starts_with(b"shared:") || field.starts_with(b"master:");
-        }
-        let automounts = words.next()? == b"autofs";
-        Some(Point {
-            path,
-            automounts,
-            propagates,
-        })
-    };
     mountinfo
         .split(|byte| *byte == b'\n')
-        .filter_map(line)
+        .filter_map(point)
         .collect()
+}
+
+fn point(line: &[u8]) -> Option<Point> {
+    let mut words = line.split(|byte| *byte == b' ');
+    let path = PathBuf::from(OsString::from_vec(unescaped(words.nth(4)?)));
+    let mut propagates = false;
+    // after the options come fields of any number
+    for field in words.by_ref().skip(1).take_while(|word| *word != b"-") {
+        propagates |= field.starts_with(b"shared:") || field.starts_with(b"master:");
+    }
+    let automounts = words.next()? == b"autofs";
+    Some(Point {
+        path,
+        automounts,
+        propagates,
+    })
 }
 
 /// A word of mountinfo: blanks and the like are written in octal, as `\040`.
@@ -195,7 +203,12 @@ mod tests {
             "/",
         ];
         assert_eq!(paths.map(cut_off), [true, true, false, false, false, false]);
-        assert_eq!(places.first_cut_off(), Some(Path::new("/home")));
+        assert_eq!(first_cut_off(text), Some((1, PathBuf::from("/home"))));
+        // The line of the one that is meant, not of another that shows the directory's name.
+        let text = "1 0 0:1 / / rw - ext4 /dev/vda rw\n\
+             2 1 0:1 /a\\040b /srv rw - ext4 /dev/vda rw\n\
+             3 1 0:2 / /a\\040b rw - autofs /etc/auto.home rw\n";
+        assert_eq!(first_cut_off(text), Some((2, PathBuf::from("/a b"))));
     }
 
     #[test]

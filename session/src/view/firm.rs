@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use nsshell_config::{Home, Mount};
 use rustix::fs::OFlags;
 
+use super::place;
 use crate::error::Error;
 use crate::sys::{Errno, fd};
 
@@ -56,7 +57,11 @@ pub(super) fn target<'m>(mount: &'m Mount, home: &'m Path) -> Option<&'m Path> {
 pub(super) fn check(target: &Path) -> Result<(), Error> {
     let found = above(target).map_err(|errno| {
         let doing = format!("cannot look at the directories above {}", target.display());
-        Error::system(doing, errno)
+        let advice = match errno {
+            Errno::LOOP => place::loop_advice(target, place::LINK),
+            _ => "",
+        };
+        Error::advised(doing, errno, advice)
     })?;
     let Some(Loose { directory, why }) = found else {
         return Ok(());

@@ -125,10 +125,7 @@ fn real_home(job: &Job<'_>, read_only: bool) -> Result<Source, Error> {
     let path = &job.plan.account.home;
     let cannot = |errno| {
         let advice = match errno {
-            Errno::LOOP => place::loop_advice(
-                path,
-                "a part of this path is a symbolic link: have the user database name the real one",
-            ),
+            Errno::LOOP => place::loop_advice(path, place::HOME_LINK),
             Errno::ACCESS => "neither root nor the user may go there",
             Errno::NOENT | Errno::NOTDIR => "make it, or have pam_mkhomedir make it before",
             _ => "",
@@ -221,10 +218,7 @@ fn bind(job: &Job<'_>, mount: &Mount) -> Result<Source, Error> {
     };
     let cannot = |errno| {
         let advice = match errno {
-            Errno::LOOP => place::loop_advice(
-                source,
-                "a part of this path is a symbolic link: name the real path",
-            ),
+            Errno::LOOP => place::loop_advice(source, place::LINK),
             Errno::NOENT => "make it, or say optional = true in the profile",
             Errno::ACCESS => "neither root nor the user may go there",
             Errno::INVAL if job.alone && !recursive => {

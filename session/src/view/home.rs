@@ -42,10 +42,7 @@ pub(super) fn gather(job: &Job<'_>, home: &Home) -> Result<Option<OwnedFd>, Erro
 fn open(account: &Account) -> Result<(OwnedFd, Stat), Error> {
     let failed = |errno| {
         let advice = match errno {
-            Errno::LOOP => place::loop_advice(
-                &account.home,
-                "a part of this path is a symbolic link: name the real directory",
-            ),
+            Errno::LOOP => place::loop_advice(&account.home, place::HOME_LINK),
             Errno::NOENT => "make it, or have pam_mkhomedir make it before",
             Errno::NOTDIR => "it has to be a directory",
             Errno::ACCESS => {

@@ -72,10 +72,7 @@ pub fn gather(wanted: &Instance<'_>, user: Option<(u32, u32)>) -> Result<Option<
     };
     let target = target.map_err(|errno| {
         let advice = match errno {
-            Errno::LOOP => place::loop_advice(
-                wanted.target,
-                "a part of this path is a symbolic link: name the real directory",
-            ),
+            Errno::LOOP => place::loop_advice(wanted.target, place::LINK),
             Errno::NOENT | Errno::NOTDIR => "make this directory, or take it out of the profile",
             _ => "",
         };

@@ -145,6 +145,13 @@ fn name(component: Component<'_>) -> Option<&OsStr> {
     }
 }
 
+/// What to do about a path of the policy that leads over a link.
+pub(super) const LINK: &str = "a part of this path is a symbolic link: name the real path";
+
+/// What to do about a home directory that does.
+pub(super) const HOME_LINK: &str =
+    "a part of this path is a symbolic link: have the user database name the real one";
+
 /// What to do about ELOOP at a path: `otherwise`, unless it is an automounter that is in the way.
 pub(super) fn loop_advice<'a>(path: &Path, otherwise: &'a str) -> &'a str {
     if crate::places::Places::new().is_cut_off(path) {
@@ -157,10 +164,7 @@ pub(super) fn loop_advice<'a>(path: &Path, otherwise: &'a str) -> &'a str {
 
 pub(super) fn cannot(target: &Path, errno: Errno) -> Error {
     let advice = match errno {
-        Errno::LOOP => loop_advice(
-            target,
-            "a part of this path is a symbolic link: name the real path",
-        ),
+        Errno::LOOP => loop_advice(target, LINK),
         Errno::NOENT => "make it, or take it out of the profile",
         Errno::NOTDIR => "a part of this path is a file where a directory has to be",
         Errno::ACCESS => "neither root nor the user may go there",

@@ -30,7 +30,7 @@ impl View<'_> {
         let cannot = |errno| {
             let advice = match errno {
                 Errno::NOENT => "say optional = true in the profile",
-                Errno::LOOP => "a part of this path is a symbolic link: name the real path",
+                Errno::LOOP => place::loop_advice(target, place::LINK),
                 _ => "",
             };
             Error::advised(

@@ -186,11 +186,16 @@ fn where_the_host_s_mounts_are_private_the_administrator_is_told_what_on_demand_
         "hide_homes = ['/home']",
         "home = 'read-only'",
         "home = 'ephemeral'",
+        "read_only = ['/home/share/x']",
+        "unmounted = [{ path = '/home/share/x', optional = true }]",
         "private = ['{home}/x']",
         "binds = [{ source = '{home}/x', target = '/srv/target' }]",
         "private = [{ path = '{home}/x', instance = '/srv/store/{user}' }]",
     ] {
-        let host = builder(keys).prepare(&OnDemand.prepare()).start();
+        let host = builder(keys)
+            .prepare(&OnDemand.prepare())
+            .prepare("mkdir -p /srv/export/share/x")
+            .start();
         let su = || host.argv(&["su", "alice", "-c", "cat ~/mine"]).output();
         let (output, lines) = logged(&host, su);
         output.fails();

@@ -53,6 +53,21 @@ fn what_somebody_has_put_where_a_socket_is_exposed_is_not_shown() {
 }
 
 #[test]
+fn what_is_to_restrict_over_a_link_is_refused_with_the_remedy() {
+    root_or_skip!();
+    for keys in ["masked", "read_only", "unmounted"] {
+        let host = builder(&format!("{keys} = ['/srv/link/file']"))
+            .prepare("ln -s vault /srv/link")
+            .start();
+        host.ssh("alice", "true").fails();
+        host.wait_for_log(
+            "cannot look at the directories above /srv/link/file: Too many levels of symbolic \
+             links; a part of this path is a symbolic link: name the real path",
+        );
+    }
+}
+
+#[test]
 fn a_home_that_is_none_is_handled() {
     root_or_skip!();
     let policy = "hide_homes = ['/home']";
