@@ -22,11 +22,13 @@ $HOME/private/ any tmpfs:noinit root,bob
 /opt/late any tmpfs:mntopts=size=0x100000:noinit carol
 ";
 
-/// For each directory: what is in it, whether it is a mount of its own, and of which kind,
-/// size, mode, and owner.
+/// For each directory: its content, the kind, mode and owner of what is there, and the options of
+/// a mount of its own; and its size if the configuration gives one. Where it gives none, both
+/// have half of the memory, which the kernel rounds down for pam_namespace and up for "50%".
 const LOOK: &str = "for d in /tmp /var/tmp /srv/pool /srv/own/alice ~/private /opt/late /srv; do \
+    case $d in /tmp|/srv/pool|/opt/late) form='%T %b*%S';; *) form=%T;; esac; \
     echo \"$d: $(ls -A $d 2>&1 | tr '\\n' ' ') \
-    $(stat -f -c '%T %b*%S' $d) $(stat -c '%a %U:%G' $d) \
+    $(stat -f -c \"$form\" $d) $(stat -c '%a %U:%G' $d) \
     $(awk -v d=$d '$5 == d { n = $6 } END { print n }' /proc/self/mountinfo | tr , '\\n' | \
       grep -v '^rw$\\|atime' | sort | tr '\\n' ' ')\"; done; \
     for n in ipc pid user uts net cgroup; do readlink /proc/self/ns/$n; done; \
