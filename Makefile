@@ -75,8 +75,9 @@ build: need-cargo
 	@$(call cargo,build --release --locked -p pam_nsshell)
 	@$(call cargo,build --release --locked --bins -p nsshell-session -p nsshell -p nsctl)
 
+# Older versions have listed nsshell in /etc/shells, by which `su -s` of another user passes it by.
 install: build install-files
-	@[ -n '$(DESTDIR)' ] || packaging/shells add '$(BINDIR)/nsshell'
+	@[ -n '$(DESTDIR)' ] || packaging/shells remove '$(BINDIR)/nsshell'
 	@echo 'installed; nothing has changed for any login yet: see $(DOCDIR)/pam.d-example'
 
 install-files:

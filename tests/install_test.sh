@@ -67,6 +67,14 @@ left=$(find "$dest" ! -type d)
 [ -z "$left" ] || { echo "FAILED: make uninstall left $left" >&2; exit 1; }
 echo 'ok: make uninstall leaves no file'
 
+# With a DESTDIR it leaves /etc/shells to the package; without one it is only asked what it would do.
+for target in install uninstall; do
+  steps=$(env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory -n -C "$top" "$target" DESTDIR=)
+  grep -q "packaging/shells remove '/usr/bin/nsshell'" <<<"$steps" ||
+    { echo "FAILED: make $target leaves nsshell in /etc/shells" >&2; exit 1; }
+done
+echo 'ok: make install and make uninstall take nsshell out of /etc/shells'
+
 rm -rf "${dest:?}"/*
 run_make install-files PAMDIR=/usr/lib64/security PAMCONFIGS=
 expect 'make install puts the files where Fedora wants them' \

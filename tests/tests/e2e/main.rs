@@ -30,6 +30,7 @@ mod disk;
 mod ending;
 mod escape;
 mod forwarding;
+mod gate;
 mod harness;
 mod hostile;
 mod import;

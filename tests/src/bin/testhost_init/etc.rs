@@ -152,12 +152,8 @@ fn accounts(spec: &Spec) -> Result<(), String> {
         0o644,
         &subordinate(spec, |user| &user.subgid),
     )?;
-    // su and login ask for the shell of other accounts here.
-    put(
-        "/etc/shells",
-        0o644,
-        "/bin/sh\n/bin/bash\n/usr/bin/bash\n/usr/bin/nsshell\n",
-    )
+    // As the product leaves it: without nsshell.
+    put("/etc/shells", 0o644, "/bin/sh\n/bin/bash\n/usr/bin/bash\n")
 }
 
 /// shadow(5): the password never expires.

@@ -1,0 +1,3 @@
+//! nsshell as a gate: what passes by the login shell of a user, and what does not.
+
+mod shells;
