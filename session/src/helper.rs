@@ -14,9 +14,10 @@ use nsshell_config::{
 use crate::accounts::{self, SystemHost};
 use crate::audit::Facts;
 use crate::error::Error;
+use crate::maker_limits::MakerLimits;
 use crate::opening::{Asking, Made, open};
 use crate::protocol::{Reply, Request, Verb};
-use crate::sys::{Errno, fd, priority, process, signal, socket};
+use crate::sys::{Errno, fd, log, priority, process, signal, socket};
 use crate::user_namespace::Maker;
 use crate::{login_shell, policy, record, trail};
 
@@ -33,14 +34,24 @@ pub fn run() -> i32 {
     let Ok((module, holder)) = become_helper() else {
         return 2;
     };
+    // Before any process is made that makes a namespace.
+    let limits = MakerLimits::take();
     let mut known = Facts::default();
-    let (reply, fds) = match answer(&module, &holder, &mut known) {
+    let (reply, made) = match answer(&module, &holder, &limits, &mut known) {
         Ok((reply, made)) => (reply, made),
         Err(error) => (Reply::Refused(sentence(&error), known), None),
     };
-    let fds: Vec<_> = fds.iter().flat_map(Made::descriptors).collect();
+    let fds: Vec<_> = made.iter().flat_map(Made::descriptors).collect();
     // If nobody listens any more, the lease is dropped with this process.
-    i32::from(socket::send(&module, &reply.encode(), &fds).is_err())
+    if socket::send(&module, &reply.encode(), &fds).is_err() {
+        return 1;
+    }
+    // Last, when no login waits for the lock any more: a log that hangs may hold up nothing. The
+    // module waits for our end, but not for long.
+    if let Some(warning) = made.and_then(|made| made.warning) {
+        log::warn(c"session-init", &warning);
+    }
+    0
 }
 
 /// Leaves behind what the application had: it may be set-uid, with the user's real id, groups,
@@ -68,6 +79,7 @@ fn become_helper() -> Result<(OwnedFd, OwnedFd), Errno> {
 fn answer(
     module: &OwnedFd,
     holder: &OwnedFd,
+    limits: &MakerLimits,
     known: &mut Facts,
 ) -> Result<(Reply, Option<Made>), Error> {
     let (message, _) = socket::receive(module, Instant::now() + REQUEST_LIMIT)
@@ -112,8 +124,12 @@ fn answer(
         (Verb::Account, _) => login_shell::check(&plan).map(|()| (Reply::Allowed, None)),
         (Verb::Open, None) => Ok((unconfined(&plan.profile, String::new()), None)),
         (Verb::Open, Some(session)) => {
-            let format = request.format;
-            open_or_spare(&plan, session, name, maker, &Asking { holder, format })
+            let asking = Asking {
+                holder,
+                format: request.format,
+                limits,
+            };
+            open_or_spare(&plan, session, name, maker, &asking)
         }
     }
 }

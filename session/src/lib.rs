@@ -42,6 +42,8 @@ pub mod login_shell;
 #[cfg(feature = "engine")]
 pub mod logind;
 #[cfg(feature = "engine")]
+mod maker_limits;
+#[cfg(feature = "engine")]
 pub mod manager;
 #[cfg(feature = "engine")]
 pub mod maps;

@@ -8,6 +8,7 @@ use nsshell_config::{Plan, Scope, SessionPlan};
 use crate::audit::Format;
 use crate::error::Error;
 use crate::join::{self, Joined, Sought};
+use crate::maker_limits::MakerLimits;
 use crate::protocol::{Confined, Reply};
 use crate::record::{self, Reserved};
 use crate::sys::ns::Kinds;
@@ -22,6 +23,8 @@ pub(crate) struct Made {
     /// pidfd of its init
     init: OwnedFd,
     lease: OwnedFd,
+    /// the line for the log about it
+    pub(crate) warning: Option<String>,
 }
 
 impl Made {
@@ -36,6 +39,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) holder: &'a OwnedFd,
     /// how init's lines of the audit trail are written
     pub(crate) format: Format,
+    /// what the makers of namespaces have of the limits of process 1
+    pub(crate) limits: &'a MakerLimits,
 }
 
 /// Shares the session that the user has, or makes one.
@@ -80,6 +85,7 @@ fn share(plan: &Plan, joined: Joined) -> Result<(Reply, Made), Error> {
     let made = Made {
         init: joined.pidfd,
         lease: joined.lease,
+        warning: None,
     };
     Ok((Reply::Confined(confined), made))
 }
@@ -139,13 +145,16 @@ fn make(
         Ok(reply)
     });
     match finished {
-        Ok(reply) => Ok((
-            reply,
-            Made {
+        Ok(reply) => {
+            let has_limits = session.id_maps.is_some();
+            let warning = || asking.limits.warning(&record.session, &plan.account.name);
+            let made = Made {
+                warning: has_limits.then(warning).flatten(),
                 init: init.pidfd,
                 lease,
-            },
-        )),
+            };
+            Ok((reply, made))
+        }
         Err(error) => {
             // It would end by itself, since nobody has its lease; but not if it hangs.
             init.kill(Instant::now() + Duration::from_secs(1));

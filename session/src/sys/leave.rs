@@ -35,39 +35,74 @@ pub fn audited_uid() -> Option<u32> {
     text.trim().parse().ok().filter(|uid| *uid != u32::MAX)
 }
 
-/// The limits of a process that are about more than that process, or give it power over others.
+/// Some of the limits of a process (getrlimit(2)).
 #[derive(Debug, Clone)]
-pub struct Limits(Vec<(u32, libc::rlimit)>);
+pub struct Limits(Vec<(Kind, libc::rlimit)>);
+
+/// Number and name of a limit, the name as limits.conf(5) and prlimit(1) have it.
+type Kind = (u32, &'static str);
+
+/// A soft limit that the caller could not raise as far as it was to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Short {
+    /// which
+    pub name: &'static str,
+    /// the limit that the caller has
+    pub have: libc::rlim_t,
+    /// the limit that it was to have
+    pub wanted: libc::rlim_t,
+}
+
+impl std::fmt::Display for Short {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |limit: libc::rlim_t| match limit {
+            libc::RLIM_INFINITY => "unlimited".to_owned(),
+            limit => limit.to_string(),
+        };
+        let (have, wanted) = (shown(self.have), shown(self.wanted));
+        write!(f, "{} {have}, not {wanted}", self.name)
+    }
+}
 
 impl Limits {
-    const KINDS: [u32; 7] = [
-        libc::RLIMIT_NPROC,
-        libc::RLIMIT_MEMLOCK,
-        libc::RLIMIT_MSGQUEUE,
-        libc::RLIMIT_SIGPENDING,
-        libc::RLIMIT_NICE,
-        libc::RLIMIT_RTPRIO,
-        libc::RLIMIT_RTTIME,
+    /// The kernel counts these for a user, not for a process, and keeps the soft limits of the
+    /// maker of a user namespace as the most that all processes of its owner in there may have.
+    const OF_NAMESPACES: [Kind; 4] = [
+        (libc::RLIMIT_NPROC, "nproc"),
+        (libc::RLIMIT_MEMLOCK, "memlock"),
+        (libc::RLIMIT_MSGQUEUE, "msgqueue"),
+        (libc::RLIMIT_SIGPENDING, "sigpending"),
     ];
 
-    /// Those of a process.
+    /// These give a process power over others.
+    const OF_PRIORITY: [Kind; 3] = [
+        (libc::RLIMIT_NICE, "nice"),
+        (libc::RLIMIT_RTPRIO, "rtprio"),
+        (libc::RLIMIT_RTTIME, "rttime"),
+    ];
+
+    /// Those of a process that are about more than that process, or give it power over others.
     ///
     /// # Errors
     /// ESRCH; EPERM.
     pub fn of(pid: i32) -> Result<Self> {
-        let mut limits = Vec::new();
-        for kind in Self::KINDS {
-            let mut limit = libc::rlimit {
-                rlim_cur: 0,
-                rlim_max: 0,
-            };
-            // SAFETY: nothing is set, and what is got outlives the call.
-            if unsafe { libc::prlimit(pid, kind, std::ptr::null(), &raw mut limit) } != 0 {
-                return Err(last_errno());
-            }
-            limits.push((kind, limit));
-        }
-        Ok(Self(limits))
+        Self::read(
+            pid,
+            &[&Self::OF_NAMESPACES[..], &Self::OF_PRIORITY].concat(),
+        )
+    }
+
+    /// Those of a process that a user namespace has from its maker.
+    ///
+    /// # Errors
+    /// ESRCH; EPERM.
+    pub fn of_namespaces(pid: i32) -> Result<Self> {
+        Self::read(pid, &Self::OF_NAMESPACES)
+    }
+
+    fn read(pid: i32, kinds: &[Kind]) -> Result<Self> {
+        let read = |&kind: &Kind| Ok((kind, get(pid, kind)?));
+        kinds.iter().map(read).collect::<Result<_>>().map(Self)
     }
 
     /// Makes them the caller's.
@@ -75,12 +110,59 @@ impl Limits {
     /// # Errors
     /// EPERM: one is raised, and the caller may not.
     pub fn take(&self) -> Result<()> {
+        self.0
+            .iter()
+            .try_for_each(|(kind, limit)| set(*kind, limit))
+    }
+
+    /// Makes them the caller's as far as the kernel lets it: without CAP_SYS_RESOURCE a soft
+    /// limit rises to the hard limit and no further. Returns the soft limits that are too low.
+    ///
+    /// # Errors
+    /// None that can happen to limits that a process has.
+    pub fn take_as_far_as_allowed(&self) -> Result<Vec<Short>> {
+        let mut short = Vec::new();
         for (kind, limit) in &self.0 {
-            // SAFETY: the limit outlives the call.
-            if unsafe { libc::setrlimit(*kind, limit) } != 0 {
-                return Err(last_errno());
+            match set(*kind, limit) {
+                Err(Errno::PERM) => short.extend(raise_soft(*kind, limit.rlim_cur)?),
+                done => done?,
             }
         }
-        Ok(())
+        Ok(short)
+    }
+}
+
+/// Sets a soft limit of the caller to `wanted`, or to the hard limit if that is lower.
+fn raise_soft(kind: Kind, wanted: libc::rlim_t) -> Result<Option<Short>> {
+    let mut limit = get(0, kind)?;
+    limit.rlim_cur = wanted.min(limit.rlim_max);
+    set(kind, &limit)?;
+    let have = limit.rlim_cur;
+    Ok((have < wanted).then_some(Short {
+        name: kind.1,
+        have,
+        wanted,
+    }))
+}
+
+/// A limit of a process; 0 is the caller.
+fn get(pid: i32, (kind, _): Kind) -> Result<libc::rlimit> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: nothing is set, and what is got outlives the call.
+    match unsafe { libc::prlimit(pid, kind, std::ptr::null(), &raw mut limit) } {
+        0 => Ok(limit),
+        _ => Err(last_errno()),
+    }
+}
+
+/// Sets a limit of the caller.
+fn set((kind, _): Kind, limit: &libc::rlimit) -> Result<()> {
+    // SAFETY: the limit outlives the call.
+    match unsafe { libc::setrlimit(kind, limit) } {
+        0 => Ok(()),
+        _ => Err(last_errno()),
     }
 }

@@ -6,6 +6,7 @@ mod door;
 mod foreign;
 mod forgery;
 mod limits;
+mod maker_limits;
 pub mod tmux;
 mod turns;
 

@@ -268,10 +268,12 @@ fn g6_a_user_whose_processes_are_at_their_limit_is_refused() {
     confined(&host, Way::Su);
     let _process = host.argv(&["sleep", "1000"]).user("alice").spawn();
     wait_for("the process", || host.run("pgrep -u alice").success());
+    // The limits of process 1 hold for what makes the session, whatever those of the login are.
     let fault = Fault {
-        cause: "echo 'alice hard nproc 1' > /etc/security/limits.d/alice.conf",
+        cause: "prlimit --pid 1 --nproc --output SOFT --noheadings > /root/nproc; \
+                prlimit --pid 1 --nproc=1:",
         reason: &[": Resource temporarily unavailable; no more processes: see `sysctl"],
-        mend: "rm /etc/security/limits.d/alice.conf",
+        mend: "prlimit --pid 1 --nproc=$(tr -d ' ' < /root/nproc):",
     };
     fault.refuses(&host, Way::Su);
     fault.refuses(&host, Way::Ssh);
