@@ -45,6 +45,12 @@ pub(crate) fn contradictions(name: &str, own: &Keys, settled: &Keys, faults: &mu
         ("root", at(&own.root), Mount, "mount"),
         ("expose", at(&own.expose), Mount, "mount"),
         ("command", at(&own.command), Mount, "mount"),
+        (
+            "pass_environment",
+            at(&own.pass_environment),
+            Mount,
+            "mount",
+        ),
         ("grace", at(&own.grace), Mount, "mount"),
         ("timeout", at(&own.timeout), Mount, "mount"),
         ("on_failure", at(&own.on_failure), Mount, "mount"),
@@ -80,6 +86,7 @@ pub(crate) fn contradictions(name: &str, own: &Keys, settled: &Keys, faults: &mu
     }
     if profile.has(Mount) {
         program(settled, &profile, faults);
+        environment(name, own, settled, faults);
         missing(settled, &profile, faults);
         user_namespace(name, kinds, &profile, faults);
         overlaps(&profile, faults);
@@ -113,6 +120,27 @@ fn program(settled: &Keys, profile: &Profile, faults: &mut Faults) {
         let set = (set, &*format!("the {what} is set here"));
         if let Some(noted) = collide(hider, set, message, faults) {
             noted.help(help);
+        }
+    }
+}
+
+/// Notes variables for a command that there is not.
+fn environment(name: &str, own: &Keys, settled: &Keys, faults: &mut Faults) {
+    let passed = own.pass_environment.as_ref();
+    let passed = passed.filter(|set| !set.value.is_empty());
+    let command = settled.command.as_ref();
+    let known = |at: Place| command.is_none_or(|command| at.knows(command.place));
+    let Some(passed) = passed.filter(|set| known(set.place)) else {
+        return;
+    };
+    if command.is_none_or(|command| command.value.is_empty()) {
+        let what =
+            format!("`pass_environment` has no effect in profile `{name}`, which has no command");
+        let noted = faults
+            .error(passed.place, what)
+            .help("set `command`, or take it out");
+        if let Some(command) = command {
+            noted.other(command.place, "`command` is set here");
         }
     }
 }

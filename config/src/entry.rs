@@ -8,7 +8,8 @@ use crate::source::{At, Place};
 use crate::template::Check;
 use crate::tree::{Node, Value};
 
-/// Most entries of a list of paths, private directories, binds or words of a command.
+/// Most entries of a list of paths, private directories, binds, words of a command or
+/// names of variables.
 pub(crate) const MAX_ENTRIES: usize = 64;
 
 /// The keys of an entry of `hide_homes`, `read_only`, `masked` and `unmounted`.

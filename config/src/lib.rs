@@ -14,6 +14,7 @@ mod diagnostic;
 #[cfg(test)]
 mod dice;
 mod entry;
+mod environment;
 mod error;
 mod everybody;
 mod explain;
@@ -62,6 +63,7 @@ mod written;
 pub use binds::{BIND_KEYS, BIND_OPTIONS};
 pub use diagnostic::{Diagnostic, Excerpt, Severity, printable};
 pub use entry::ENTRY_KEYS;
+pub use environment::{Unpassable, may_pass};
 pub use error::Error;
 pub use everybody::Everybody;
 pub use explain::{Explanation, Missed, Origin, explain};

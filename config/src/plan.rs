@@ -155,6 +155,10 @@ pub struct Plan {
     /// empty: the shell
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub command: Vec<String>,
+    /// names of further variables of the login that the command gets, whatever their values are;
+    /// each is one that [`may_pass`](crate::may_pass) takes; empty without a command
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub pass_environment: Vec<String>,
     /// the account phase refuses the user if their login shell is not nsshell; only ever true
     /// for a plan with a user namespace, which nothing but nsshell enters
     pub require_nsshell: bool,

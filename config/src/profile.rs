@@ -13,7 +13,7 @@ use crate::source::{At, Place};
 use crate::template::Template;
 use crate::tree::Node;
 use crate::view::{self, DevView, Exposed, ProcView};
-use crate::{HidePid, Home, Mode, Namespace, OnFailure, SysView, command, home, path};
+use crate::{HidePid, Home, Mode, Namespace, OnFailure, SysView, command, environment, home, path};
 
 /// The profile that leaves a login as it is. Root and systemd-user depend on it.
 pub const NONE: &str = "none";
@@ -91,6 +91,7 @@ keys! {
     hostname: Template,
     shell: PathBuf,
     command: Vec<String>,
+    pass_environment: Vec<String>,
     require_nsshell: bool,
     grace: u32,
     timeout: u32,
@@ -133,6 +134,8 @@ pub(crate) struct Profile {
     pub(crate) shell: PathBuf,
     /// empty: the shell
     pub(crate) command: Vec<String>,
+    /// names of variables that the command gets besides
+    pub(crate) pass_environment: Vec<String>,
     pub(crate) require_nsshell: bool,
     pub(crate) grace: u32,
     pub(crate) timeout: u32,
@@ -169,6 +172,7 @@ impl Profile {
             hostname: value(&keys.hostname),
             shell: value(&keys.shell).unwrap_or_else(|| PathBuf::from("/bin/bash")),
             command: value(&keys.command).unwrap_or_default(),
+            pass_environment: value(&keys.pass_environment).unwrap_or_default(),
             require_nsshell: value(&keys.require_nsshell).unwrap_or(true),
             grace: value(&keys.grace).unwrap_or(5),
             timeout: value(&keys.timeout).unwrap_or(10),
@@ -216,6 +220,7 @@ impl Keys {
             "expose" => self.expose = view::exposed(node, faults),
             "hostname" => self.hostname = hostname(node, faults),
             "command" => self.command = command::read(node, faults),
+            "pass_environment" => self.pass_environment = environment::read(node, faults),
             "shell" => self.shell = shell(node, faults),
             "require_nsshell" => self.require_nsshell = shape::truth(node, faults),
             "grace" => self.grace = shape::seconds(key, node, 0..=300, faults),

@@ -100,6 +100,10 @@ pub(crate) fn plan(
         matched,
         require_nsshell: profile.require_nsshell && profile.has(Namespace::User),
         shell: profile.shell,
+        pass_environment: match session {
+            Some(_) if !profile.command.is_empty() => profile.pass_environment,
+            _ => Vec::new(),
+        },
         command: match session {
             Some(_) => profile.command,
             None => Vec::new(),

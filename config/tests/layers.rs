@@ -53,6 +53,10 @@ const SETTINGS: &[&str] = &[
     "shell = '/bin/sh'",
     "command = ['/srv/x/app']",
     "command = ['/usr/bin/app']",
+    "command = []",
+    "command = ['/usr/bin/app']\npass_environment = ['COLORTERM']",
+    "pass_environment = ['COLORTERM']",
+    "pass_environment = []",
     "require_nsshell = true",
     "grace = 1",
     "timeout = 2",
@@ -178,6 +182,10 @@ fn a_stronger_file_ends_what_a_weaker_one_says_of_the_life_of_a_session() {
     let cases = [
         ("on_logout = 'keep'\nkeep_for = '8h'", "on_logout = 'kill'"),
         ("on_policy_change = 'refuse'", "scope = 'session'"),
+        (
+            "command = ['/bin/ls']\npass_environment = ['COLORTERM']",
+            "command = []",
+        ),
         ("idle = '1h'\non_logout = 'keep'", "namespaces = ['mount']"),
         (
             "scope = 'user'\nmax_sessions = 2\nmax_lifetime = 60",

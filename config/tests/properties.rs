@@ -26,7 +26,7 @@ const VIEWS: &[&str] = &[
     "binds = [\"/srv/{group}\", { source = \"/opt\", target = \"{home}/opt\" }]\n",
     "masked = [\"/boot\", \"/usr\"]\nread_only = [\"/\"]\n",
     "dev = \"minimal\"\nexpose = [\"x11\", \"{home}/socket\"]\n",
-    "root = \"/srv/jail\"\ncommand = [\"/bin/ls\"]\n",
+    "root = \"/srv/jail\"\ncommand = [\"/bin/ls\"]\npass_environment = [\"TMOUT\"]\n",
 ];
 
 fn random_policy(dice: &Dice) -> String {

@@ -449,6 +449,36 @@ fn a_command_is_in_the_plan_of_a_session_only() {
 }
 
 #[test]
+fn variables_are_passed_to_a_command_and_taken_over_like_every_other_key() {
+    let passed = |text: &str| {
+        let text = format!("[[rule]]\nprofile = 'b'\n[profile.b]\nextends = 'a'\n{text}");
+        let plan = as_account(&text, &account("alice", 1000), &Table::default()).unwrap();
+        let json = serde_json::to_value(&plan).unwrap();
+        // an engine of another version reads a plan without it as one that passes nothing
+        assert_eq!(
+            json.get("pass_environment").is_some(),
+            !plan.pass_environment.is_empty()
+        );
+        assert_eq!(
+            serde_json::from_value::<nsshell_config::Plan>(json).unwrap(),
+            plan
+        );
+        plan.pass_environment
+    };
+    let a = "[profile.a]\ncommand = ['/bin/ls']\npass_environment = ['COLORTERM', 'TMOUT']\n";
+    assert_eq!(passed(a), ["COLORTERM", "TMOUT"]);
+    assert_eq!(passed(&format!("pass_environment = ['X']\n{a}")), ["X"]);
+    assert_eq!(passed(&format!("pass_environment = []\n{a}")), [""; 0]);
+    let other = passed(&format!("command = ['/bin/cat']\n{a}"));
+    assert_eq!(other, ["COLORTERM", "TMOUT"]);
+    // without a command there is nothing to pass them to
+    assert_eq!(passed(&format!("command = []\n{a}")), [""; 0]);
+    let none = format!("namespaces = []\n{a}");
+    assert_eq!(passed(&none), [""; 0]);
+    assert_eq!(passed("[profile.a]\ncommand = ['/bin/ls']\n"), [""; 0]);
+}
+
+#[test]
 fn everything_comes_in_the_order_in_which_nothing_undoes_another() {
     let text = "[profile.standard]\nunmounted = ['/mnt']\nread_only = ['/usr']\nsys = 'hidden'\n\
                 dev = 'minimal'\nhide_homes = ['/home']\nhome = 'read-only'\n\

@@ -189,6 +189,9 @@ fn cells(plan: &Plan) -> BTreeMap<(usize, &'static str), String> {
     if !plan.command.is_empty() {
         cells.push(("command", explain::words(&plan.command)));
     }
+    if !plan.pass_environment.is_empty() {
+        cells.push(("pass_environment", plan.pass_environment.join(", ")));
+    }
     cells.push(("require_nsshell", plan.require_nsshell.to_string()));
     cells.push(("on_failure", word(&plan.on_failure)));
     cells.push(("mode", word(&plan.mode)));
@@ -223,10 +226,11 @@ fn cells(plan: &Plan) -> BTreeMap<(usize, &'static str), String> {
 }
 
 /// The order of what is told.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "profile",
     "shell",
     "command",
+    "pass_environment",
     "require_nsshell",
     "on_failure",
     "mode",

@@ -257,6 +257,13 @@ pub(crate) fn rows(plan: &Plan, nsshell: &Path, fits: bool) -> Vec<Vec<String>> 
     if !plan.command.is_empty() {
         let what = format!("{}, in place of the shell", words(&plan.command));
         rows.say("command", what);
+        if !plan.pass_environment.is_empty() {
+            let names = plan.pass_environment.join(", ");
+            rows.say(
+                "environment",
+                format!("made for the command, with {names} of the login"),
+            );
+        }
     }
     match &plan.session {
         None => rows.say("session", "none: the login stays as it is".to_owned()),

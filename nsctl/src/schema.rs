@@ -144,6 +144,10 @@ fn kind(kind: Kind) -> Value {
             "type": "array", "maxItems": 64,
             "items": { "type": "string", "maxLength": 1023 },
         }),
+        Kind::Variables => json!({
+            "type": "array", "maxItems": 64, "uniqueItems": true,
+            "items": { "type": "string", "maxLength": 255, "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
+        }),
         Kind::Options(words) => json!({
             "type": "array", "uniqueItems": true,
             "items": { "type": "string", "enum": words },

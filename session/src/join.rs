@@ -504,7 +504,8 @@ pub(crate) fn fingerprint(plan: &Plan, name: &str) -> String {
     let account = &plan.account;
     let text = serde_json::to_vec(&(
         (&account.name, account.uid, account.gid, &account.home),
-        (&plan.profile, &plan.shell, &plan.command, &session),
+        (&plan.profile, &plan.shell, &session),
+        (&plan.command, &plan.pass_environment),
     ));
     let mut hasher = DefaultHasher::new();
     // {session} in a path is another one each time.

@@ -231,6 +231,11 @@ pub fn matches(pattern: &str, text: &str) -> bool {
         "^@[^*?!/:]+$" => text
             .strip_prefix('@')
             .is_some_and(|name| !name.is_empty() && !name.contains(['*', '?', '!', '/', ':'])),
+        "^[A-Za-z_][A-Za-z0-9_]*$" => {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+            let first = text.bytes().next();
+            first.is_some_and(|b| !b.is_ascii_digit()) && text.bytes().all(plain)
+        }
         "^[A-Za-z0-9_.-]{1,64}$" => {
             let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
             (1..=64).contains(&text.len()) && text.bytes().all(plain)

@@ -45,6 +45,8 @@ pub(super) enum Kind {
     Expose(&'static [&'static str]),
     /// a program and its arguments
     Command,
+    /// names of variables of an environment
+    Variables,
     /// options of a bind
     Options(&'static [&'static str]),
     Inodes,
@@ -266,6 +268,12 @@ pub(super) const PROFILE: &[Key] = &[
         "command",
         Kind::Command,
         "A program with its arguments that nsshell becomes in place of the shell; what the client asked for is in NSSHELL_ORIGINAL_COMMAND",
+        Some(|| json!([])),
+    ),
+    key(
+        "pass_environment",
+        Kind::Variables,
+        "Names of further variables of the login that `command` gets. Its environment is made from the plan otherwise",
         Some(|| json!([])),
     ),
     key(

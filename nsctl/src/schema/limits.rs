@@ -36,6 +36,7 @@ const TABLES: [(&str, &[Key], Writer); 7] = [
     ("profile", PROFILE, |name, value| {
         let more = match name {
             "keep_for" => "on_logout = 'keep'\n",
+            "pass_environment" => "command = ['/bin/x']\n",
             _ => "",
         };
         format!("[profile.x]\n{more}{name} = {value}\n")
@@ -239,6 +240,24 @@ impl Trial<'_> {
                 let word = "a".repeat(usize::try_from(most).unwrap());
                 self.takes(&format!("['/bin/x', '{word}']"));
                 self.refuses(&format!("['/bin/x', 'a{word}']"));
+            }
+            Kind::Variables => {
+                self.has_length(|at| format!("'V{at}'"));
+                let schema = kind(self.key.kind);
+                let items = |word: &str| schema.pointer(&format!("/items/{word}")).unwrap();
+                let most = items("maxLength").as_u64().unwrap();
+                let name = "a".repeat(usize::try_from(most).unwrap());
+                self.takes(&format!("['{name}']"));
+                self.refuses(&format!("['a{name}']"));
+                let pattern = items("pattern").as_str().unwrap();
+                for name in ["A", "_a9", "9a", "a-b", "a=b", "a b", "", "LC_*"] {
+                    match validate::matches(pattern, name) {
+                        true => self.takes(&format!("['{name}']")),
+                        false => drop(self.refuses(&format!("['{name}']"))),
+                    }
+                }
+                self.refuses("['A', 'A']");
+                self.refuses("'A'");
             }
             Kind::Rules => {
                 let most = kind(self.key.kind)["maxItems"].as_u64().unwrap();

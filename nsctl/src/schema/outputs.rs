@@ -20,7 +20,7 @@ const POLICIES: [&str; 3] = [
      home = { kind = 'ephemeral', skeleton = '/etc/skel', size = '1m', inodes = 9 }\n\
      hide_homes = ['/home']\nread_only = ['/usr']\nmasked = ['/boot']\nunmounted = ['/mnt']\n\
      proc = 'pids'\nhidepid = 'invisible'\ndev = 'minimal'\nsys = 'hidden'\nexpose = ['x11']\n\
-     command = ['/bin/x', '-y']\n",
+     command = ['/bin/x', '-y']\npass_environment = ['COLORTERM']\n",
     "[[rule]]\nprofile = 'x'\n[profile.x]\nextends = 'standard'\nroot = '/srv/r'\n\
      home = { kind = 'ephemeral', store = '/srv/x' }\n",
     "[[rule]]\nprofile = 'none'\n",
@@ -75,6 +75,7 @@ fn a_key_that_is_taken_from_a_plan_or_put_into_it_is_a_fault() {
     // what a plan has only if the policy says so
     let optional = [
         "-/command",
+        "-/pass_environment",
         "life/idle",
         "life/keep_for",
         "life/max_lifetime",

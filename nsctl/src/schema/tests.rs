@@ -215,7 +215,7 @@ fn what_the_language_takes_the_schema_takes() {
         "[profile.a]\nhome = 'ephemeral'\nhide_homes = ['/home', { path = '/h', optional = true }]\n",
         "[profile.a]\nhome = { kind = 'ephemeral', store = '/srv/x', skeleton = '/etc/skel' }\n",
         "[profile.a]\nbinds = ['{home}/x', { source = '/a', target = '/b', options = ['ro'], recursive = false, propagation = 'private', ids = 'owner', optional = true }]\n",
-        "[profile.a]\nread_only = ['/']\nmasked = ['/boot']\nunmounted = ['/mnt']\nproc = 'pids'\nhidepid = 'invisible'\ndev = 'minimal'\nsys = 'hidden'\nroot = '/srv/r'\nexpose = ['x11', '{home}/s']\ncommand = ['/bin/x', '']\n",
+        "[profile.a]\nread_only = ['/']\nmasked = ['/boot']\nunmounted = ['/mnt']\nproc = 'pids'\nhidepid = 'invisible'\ndev = 'minimal'\nsys = 'hidden'\nroot = '/srv/r'\nexpose = ['x11', '{home}/s']\ncommand = ['/bin/x', '']\npass_environment = ['COLORTERM', '_x9']\n",
         "[profile.a]\nprivate = [{ path = '/tmp', instance = '/i/{user}/{session}', contents = 'empty', skeleton = '/etc/skel', mode = '0700' }, { path = '/x', inodes = 9 }]\n",
         "profile.a.grace = 0\nprofile.b = { hostname = '{user}-{hostname}', mode = 'observe' }\n",
     ];
@@ -284,6 +284,9 @@ const TOLD: &[&str] = &[
     "view-bind-propagation",
     "view-bind-relative",
     "view-command-string",
+    "view-pass-environment-name",
+    "view-pass-environment-string",
+    "view-pass-environment-twice",
     "view-expose-name",
     "view-hide-homes-string",
     "view-hide-homes-template",

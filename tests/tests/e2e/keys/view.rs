@@ -116,6 +116,14 @@ pub(super) const CASES: &[Case] = &[
         "the command",
         "the shell",
     ),
+    unlike(
+        "profile.pass_environment",
+        "[profile.standard]\ncommand = ['/bin/sh', '-c', 'echo $TMOUT']\npass_environment = ['TMOUT']",
+        "[profile.standard]\ncommand = ['/bin/sh', '-c', 'echo $TMOUT']",
+        "TMOUT=passed su alice",
+        "passed",
+        "",
+    ),
     case(
         "private.inodes",
         "[profile.standard]\nprivate = [{ path = '/tmp', inodes = 9 }]",
