@@ -18,6 +18,8 @@ pub enum Severity {
     Error,
     /// the policy is used, but does something else than its writer may expect
     Warning,
+    /// nothing is wrong with the policy, and the host could be safer
+    Note,
 }
 
 /// One fault of a policy. `Display` is `FILE:LINE:COLUMN: MESSAGE; HELP` in one line;
@@ -54,11 +56,12 @@ pub struct Excerpt {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let warning = match self.severity {
+        let severity = match self.severity {
             Severity::Error => "",
             Severity::Warning => "warning: ",
+            Severity::Note => "note: ",
         };
-        write!(f, "{}: {warning}{}", self.at, printable(&self.message))?;
+        write!(f, "{}: {severity}{}", self.at, printable(&self.message))?;
         if let Some(help) = &self.help {
             write!(f, "; {}", printable(help))?;
         }
@@ -88,7 +91,16 @@ impl Diagnostic {
         Self::warning_at((file, text), 0, message, help)
     }
 
-    /// The same about the line that begins at an offset in bytes.
+    /// A note about such a file.
+    #[must_use]
+    pub fn note_of(file: &str, text: &str, message: &str, help: &str) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Note,
+            ..Self::warning_of(file, text, message, help)
+        }
+    }
+
+    /// A warning about the line of such a file that begins at an offset in bytes.
     #[must_use]
     pub fn warning_at(
         (file, text): (&str, &str),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use common::expected::{as_expected, layers};
 use common::{account, parse};
-use nsshell_config::{Account, Error, Facts, Host, IdKind, Policy, Range, lint};
+use nsshell_config::{Account, Error, Facts, Host, IdKind, Policy, Range, lint, open_terminals};
 
 struct Small(Vec<Account>);
 
@@ -474,4 +474,68 @@ fn a_bind_whose_source_anybody_may_make_is_warned_of() {
     assert!(warned("/scratch/of-{user}/work"));
     assert!(!warned("/srv/{user}"));
     assert!(!warned("/scratch/common"));
+}
+
+#[test]
+fn a_profile_that_is_entered_without_nsshell_leaves_roots_terminal_open_and_is_told_once() {
+    let bob = Account {
+        shell: "/bin/bash".into(),
+        ..account("bob", 1001)
+    };
+    let host = Small(vec![account("root", 0), account("alice", 1000), bob]);
+    let enters = |account: &Account| account.name != "bob";
+    let said = |text: &str| -> Vec<String> {
+        let found = open_terminals(&parse(text), &host, &enters);
+        found.iter().map(ToString::to_string).collect()
+    };
+    let rule =
+        |more: &str, keys: &str| format!("[[rule]]\n{more}profile = 'm'\n[profile.m]\n{keys}");
+    let open = "root's su, runuser or sudo to one of its users, a process of the user's can stay \
+                and go on reading root's terminal; have root use `su -P`, and sudo with `Defaults \
+                use_pty`";
+    let none = format!(
+        "warning: profile `m` has no user namespace: after {open}; or add \"user\" to `namespaces`"
+    );
+    let bare = "namespaces = ['mount']\n";
+    // once, however many rules choose it
+    let twice = format!(
+        "[[rule]]\nusers = ['bob']\nprofile = 'm'\n{}",
+        rule("", bare)
+    );
+    assert_eq!(said(&twice), [format!("p.toml:7:14: {none}")]);
+    for text in [
+        "services = ['su*']\n",
+        "services = ['sudo']\n",
+        "services = ['!sshd']\n",
+        "users = ['root', 'bob']\n",
+    ] {
+        let want = format!("p.toml:5:14: {none}");
+        assert_eq!(said(&rule(text, bare)), [want], "{text}");
+    }
+    // told at the rule, where the built-in text has the namespaces
+    let sftp = "[[rule]]\nprofile = 'm'\n[profile.m]\nextends = 'sftp-only'\nroot = '/'\n";
+    assert_eq!(said(sftp), [format!("p.toml:2:11: {none}")]);
+    // another login shell, of an account that gets the profile
+    let shell = format!(
+        "p.toml:4:19: warning: profile `m` does not require nsshell, and the login shell of `bob` \
+         is /bin/bash: after {open}; or set require_nsshell = true"
+    );
+    let lax = "require_nsshell = false\n";
+    assert_eq!(said(&rule("", lax)), [shell]);
+    let quiet = [
+        String::new(),
+        rule("", ""),
+        rule("users = ['alice']\n", lax),
+        rule("services = ['sshd', 'login']\n", bare),
+        rule("services = ['sshd']\n", lax),
+        rule("users = ['root']\n", bare),
+        rule("", "namespaces = []\n"),
+        rule("", "namespaces = ['mount']\nmode = 'observe'\n"),
+        "[profile.m]\nnamespaces = ['mount']\n".to_owned(),
+        // a tree without any program, where su fails
+        "[[rule]]\nprofile = 'sftp-only'\n".to_owned(),
+    ];
+    for text in quiet {
+        assert_eq!(said(&text), [""; 0], "{text}");
+    }
 }

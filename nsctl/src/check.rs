@@ -10,7 +10,7 @@ use nsshell_config::{
 
 use crate::cli::CheckArguments;
 use crate::error::Error;
-use crate::{automount, draft, host, logind, stacks};
+use crate::{automount, draft, host, logind, stacks, terminals};
 
 /// How many users are named of whom it cannot be said: with homes that an automounter has, that
 /// is everybody.
@@ -69,6 +69,7 @@ impl Checked {
         self.found.extend(stacks::faults(&policy, &everybody));
         self.found.extend(logind::faults(&policy));
         self.found.extend(automount::faults());
+        self.found.extend(terminals::faults(&policy, &everybody));
         if arguments.users {
             let login = Login {
                 service: arguments.service.clone(),
@@ -107,8 +108,12 @@ impl Checked {
 }
 
 fn errors(found: &[Diagnostic]) -> usize {
-    let is_error = |fault: &&Diagnostic| fault.severity == Severity::Error;
-    found.iter().filter(is_error).count()
+    having(Severity::Error, found)
+}
+
+/// How many of them are of this severity.
+fn having(severity: Severity, found: &[Diagnostic]) -> usize {
+    found.iter().filter(|one| one.severity == severity).count()
 }
 
 /// How many of them are spared, or are not.
@@ -142,10 +147,10 @@ fn summary(
         None => "the policy".to_owned(),
     };
     let file = printable(&file);
-    let errors = errors(found);
-    let mut line = format!("{file}: {}", number_of(errors, "error"));
-    if found.len() > errors {
-        line += &format!(", {}", number_of(found.len() - errors, "warning"));
+    let mut line = format!("{file}: {}", number_of(errors(found), "error"));
+    let warnings = having(Severity::Warning, found);
+    if warnings > 0 {
+        line += &format!(", {}", number_of(warnings, "warning"));
     }
     if arguments.users {
         let number = |spared| number_of(count(refused, spared), "user");
@@ -237,6 +242,7 @@ pub(crate) fn as_json(fault: &Diagnostic) -> serde_json::Value {
     value["severity"] = match fault.severity {
         Severity::Error => "error".into(),
         Severity::Warning => "warning".into(),
+        Severity::Note => "note".into(),
     };
     value["help"] = fault.help.clone().into();
     value["other"] = match &fault.other {

@@ -31,6 +31,7 @@ mod session;
 mod show;
 mod stacks;
 mod table;
+mod terminals;
 mod tree;
 
 use std::io::{self, ErrorKind, Write};

@@ -382,6 +382,65 @@ fn links_and_missing_targets_are_told_by_check_and_refuse_the_login() {
 }
 
 #[test]
+fn check_tells_of_terminals_that_are_left_open_and_of_the_kernels_switch() {
+    root_or_skip!();
+    let open = "can stay and go on reading root's terminal; have root use `su -P`";
+    let note = "/proc/sys/dev/tty/legacy_tiocsti:1:1: note: any process of this host can type";
+    let counted = |policy: &str, warnings: &str| {
+        let host = Host::builder()
+            .confined()
+            .without_sshd()
+            .policy(policy)
+            .user("alice")
+            .user_with("bob", |bob| bob.shell("/bin/bash"))
+            .start();
+        let told = host.run("nsctl check");
+        assert!(told.success(), "{told}");
+        let told = told.complaint();
+        assert!(
+            told.ends_with(&format!("the policy: no errors{warnings}")),
+            "{told}"
+        );
+        assert_eq!(
+            told.matches(open).count(),
+            usize::from(!warnings.is_empty()),
+            "{told}"
+        );
+        host
+    };
+    let one = ", 1 warning";
+    counted("[profile.standard]\nnamespaces = ['mount', 'pid']\n", one);
+    counted("[profile.standard]\nrequire_nsshell = false\n", one);
+    let host = counted("", "");
+    let told = |value: &str| {
+        let mount = "mount --bind /root/value /proc/sys/dev/tty/legacy_tiocsti";
+        host.run(&format!("echo {value} >/root/value && {mount}"))
+            .ok();
+        let (code, json) = json(&host, "nsctl check --json");
+        let severity = |one: &Value| one["severity"].as_str().unwrap().to_owned();
+        let found = json["found"].as_array().unwrap().iter().map(severity);
+        let noted = found.collect::<Vec<_>>();
+        let check = host.run("nsctl check");
+        assert_eq!((code, check.code()), (Some(0), Some(0)), "{check}");
+        host.run("umount /proc/sys/dev/tty/legacy_tiocsti").ok();
+        (check.complaint().contains(note), noted)
+    };
+    if host
+        .run("test -e /proc/sys/dev/tty/legacy_tiocsti")
+        .success()
+    {
+        assert_eq!(told("0"), (false, vec![]));
+        assert_eq!(told("1"), (true, vec!["note".to_owned()]));
+    }
+    host.run("mount -t tmpfs none /proc/sys/dev/tty").ok();
+    let without = host.run("nsctl check");
+    assert!(
+        without.success() && !without.complaint().contains(note),
+        "{without}"
+    );
+}
+
+#[test]
 fn rules_about_terminals_and_hosts_are_checked_with_the_login_that_is_named() {
     root_or_skip!();
     let policy = "[[rule]]\nhosts = ['192.0.2.0/24']\nttys = ['ssh']\nprofile = 'far'\n\
