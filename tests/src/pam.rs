@@ -4,7 +4,16 @@
 use crate::spec::File;
 
 /// The services that get the module's lines on a confined host.
-pub const SERVICES: [&str; 6] = ["sshd", "login", "su", "su-l", "cron", "sudo"];
+pub const SERVICES: [&str; 8] = [
+    "sshd",
+    "login",
+    "su",
+    "su-l",
+    "cron",
+    "sudo",
+    "runuser",
+    "runuser-l",
+];
 
 /// The files of /etc/pam.d; with the module's lines if `confined`, and with those that Debian
 /// has on a host with `systemd`.
@@ -47,7 +56,7 @@ fn user_manager(confined: bool) -> File {
 
 fn stack(service: &str, confined: bool, systemd: bool) -> File {
     let mut lines = Vec::new();
-    if matches!(service, "su" | "su-l") {
+    if matches!(service, "su" | "su-l" | "runuser" | "runuser-l") {
         lines.push("auth sufficient pam_rootok.so");
     }
     lines.push("auth required pam_unix.so");

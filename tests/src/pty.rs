@@ -59,7 +59,14 @@ impl Pty {
     /// # Panics
     /// If the terminal is gone.
     pub fn send(&mut self, text: &str) {
-        let mut bytes = text.as_bytes();
+        self.send_bytes(text.as_bytes());
+    }
+
+    /// Types these bytes.
+    ///
+    /// # Panics
+    /// If the terminal is gone.
+    pub fn send_bytes(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let written = rustix::io::write(&self.master, bytes).expect("write to the terminal");
             bytes = &bytes[written..];
@@ -109,6 +116,21 @@ impl Pty {
                 String::from_utf8_lossy(&self.seen)
             );
         }
+    }
+
+    /// Waits for the next bytes on the screen, as they are, and takes them.
+    ///
+    /// # Panics
+    /// If so many do not come within [`LIMIT`], or the terminal is closed.
+    #[track_caller]
+    pub fn take(&mut self, length: usize) -> Vec<u8> {
+        let end = Instant::now() + LIMIT;
+        while self.seen.len() < length {
+            let more = self.read(end.saturating_duration_since(Instant::now()));
+            let seen = self.seen.len();
+            assert!(more, "`{}` shows {seen} bytes of {length}", self.line);
+        }
+        self.seen.drain(..length).collect()
     }
 
     /// Waits until a shell asks for a command. What is typed before that may be lost: login and

@@ -1,3 +1,4 @@
 //! nsshell as a gate: what passes by the login shell of a user, and what does not.
 
 mod shells;
+mod terminal;
