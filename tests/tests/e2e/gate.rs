@@ -1,4 +1,5 @@
 //! nsshell as a gate: what passes by the login shell of a user, and what does not.
 
+mod relay;
 mod shells;
 mod terminal;
