@@ -126,7 +126,7 @@ lint: need-cargo
 	  $(call cargo,clippy --workspace --all-targets --locked -- -D warnings); \
 	else echo 'skipped: format and lints, which need rustfmt and clippy'; [ '$(CI)' != true ]; fi
 	cc -O2 -Wall -Wextra -Werror -fsyntax-only tests/apps/pamapp.c tests/apps/hostile.c tests/apps/points.c \
-	  tests/apps/terminal.c tests/apps/terminal32.c
+	  tests/apps/terminal.c tests/apps/terminal32.c tests/apps/loaded.c
 	@for script in tests/*.sh tests/*/*.sh .ci/run; do bash -n "$$script" || exit 1; done
 
 deps:
