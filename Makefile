@@ -8,6 +8,7 @@
 #   sudo make bench       what a session costs
 #   sudo make scale       what 50,000 accounts and 10,000 rules cost one
 #   sudo make soak        SOAK_LOGINS=100000 opened and closed, and what has grown by it
+#   sudo make vm          VM_SUITES="bookworm trixie" VM_PAYLOADS=  on whole systems, in an emulator
 #   make fuzz             FUZZ_SECONDS=600 for each parser: policy, subid, import
 #   make lint | deps | clean
 
@@ -60,7 +61,7 @@ CARGO_AS_ROOT = env $(RUST_ENV) NSSHELL_BUILD='$(NSSHELL_BUILD)' cargo
 # says what is run without the environment, which is long
 cargo = echo 'cargo $(1)'; $(CARGO) $(1)
 
-.PHONY: fuzz test-fuzz all build install install-files uninstall test test-install bench scale soak demo lint deps clean need-cargo
+.PHONY: vm fuzz test-fuzz all build install install-files uninstall test test-install bench scale soak demo lint deps clean need-cargo
 .NOTPARALLEL:
 
 all: build
@@ -127,7 +128,8 @@ lint: need-cargo
 	else echo 'skipped: format and lints, which need rustfmt and clippy'; [ '$(CI)' != true ]; fi
 	cc -O2 -Wall -Wextra -Werror -fsyntax-only tests/apps/pamapp.c tests/apps/hostile.c tests/apps/points.c \
 	  tests/apps/terminal.c tests/apps/terminal32.c tests/apps/loaded.c
-	@for script in tests/*.sh tests/*/*.sh .ci/run; do bash -n "$$script" || exit 1; done
+	@for script in tests/*.sh tests/*/*.sh tests/vm/guest/start tests/vm/payloads/*/run .ci/run; do \
+	  bash -n "$$script" || exit 1; done
 
 deps:
 	tests/deps.sh
@@ -157,6 +159,18 @@ test-fuzz: need-cargo
 FUZZ_SECONDS ?= 600
 fuzz: need-cargo
 	$(if $(INVOKER),runuser -u $(INVOKER) -- )env $(RUST_ENV) fuzz/run.sh '$(FUZZ_SECONDS)'
+
+# The guests are Debian's: the product lies there as a package of Debian would lay it.
+VM_SUITES   ?= bookworm trixie
+VM_PAYLOADS ?=
+VM_DIR       = $(TARGET_DIR)/vm
+vm:
+	tests/vm/deps.sh
+	rm -rf '$(VM_DIR)/product'
+	@$(MAKE) --no-print-directory -s build install-files PREFIX=/usr DESTDIR='$(VM_DIR)/product' \
+	  PAMDIR=/usr/lib/x86_64-linux-gnu/security PAMCONFIGS=/usr/share/pam-configs
+	@VM_DIR='$(VM_DIR)' VM_SUITES='$(VM_SUITES)' VM_PAYLOADS='$(VM_PAYLOADS)' \
+	  tests/vm/run.sh '$(VM_DIR)/product'
 
 bench: deps build
 	NSSHELL_BUILD='$(NSSHELL_BUILD)' tests/bench/bench.sh
