@@ -61,6 +61,8 @@ pub mod protocol;
 #[cfg(feature = "engine")]
 pub mod record;
 #[cfg(feature = "engine")]
+pub mod relay;
+#[cfg(feature = "engine")]
 mod snapshot;
 #[cfg(feature = "engine")]
 pub mod standalone;
@@ -83,6 +85,8 @@ pub mod user_namespace;
 pub mod view;
 #[cfg(feature = "engine")]
 pub mod visit;
+#[cfg(feature = "engine")]
+mod word;
 
 pub use error::{Error, one_line};
 

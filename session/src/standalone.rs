@@ -11,7 +11,6 @@
 //! the session, which confuses shells.
 
 mod init;
-mod word;
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -27,10 +26,10 @@ use crate::sys::process::{self, Child, Ended};
 use crate::sys::signal::{self, Mask, Signal, SignalFd};
 use crate::sys::terminal::{Group, Terminal};
 use crate::sys::{fd, socket};
+use crate::word::Word;
 
 use init::Start;
 pub use init::Variable;
-use word::Word;
 
 /// The variable by which a shell in a session knows it. Its value for a session of this kind
 /// names the user namespace, so that a stray copy of the variable elsewhere means nothing.

@@ -8,28 +8,28 @@
 //! A visit is no login: with the last login the session ends, and the visit with it. But what it
 //! runs is a process of the session like others, for which `on_logout = "keep"` lets it stay.
 
-mod relay;
-
 use std::ffi::{CString, OsStr, OsString};
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use nsshell_config::{Namespace, Plan, SessionPlan};
+use nsshell_gate::orders::PATH;
 
 use crate::audit::Format;
 use crate::enter::{self, Place};
 use crate::error::Error;
 use crate::live::Found;
+use crate::relay::{Copying, Pipe, Typed};
 use crate::sys::leave::{self, Limits};
 use crate::sys::ns::Kinds;
-use crate::sys::process::{self, Ended};
+use crate::sys::process::{self, Child, Ended};
 use crate::sys::signal::{self, Mask, SignalFd};
-use crate::sys::terminal::Terminal;
+use crate::sys::terminal::{Group, Terminal};
 use crate::sys::{Errno, fd, log, ns, priority, pty};
 use crate::{NSSHELL, accounts, cgroup, init, trail, view};
-use relay::{Pipe, Shown};
 
 /// How far a visit goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +39,6 @@ pub enum Layer {
     /// as far as the user's shell: into the user namespace
     User,
 }
-
-/// Where to search for a command without a slash, and what it finds in its environment.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games";
 
 /// The status for a visit that failed before its command was to be executed, as nsshell has it.
 const NO_SESSION: i32 = 125;
@@ -120,7 +117,7 @@ fn visit(visitor: &Visitor<'_>, signals: &SignalFd, name: &str) -> Result<Ended,
     let terminals = own.map(pty::is_terminal);
     let mut given: [Option<OwnedFd>; 3] = [None, None, None];
     let mut pipes = Vec::new();
-    let mut shown = None;
+    let (mut typed, mut shown) = (None, None);
     if terminals[0] {
         if let Some(terminal) = Terminal::own() {
             terminal.wait_for_foreground();
@@ -145,11 +142,11 @@ fn visit(visitor: &Visitor<'_>, signals: &SignalFd, name: &str) -> Result<Ended,
             from: pair.master,
             to: own[screen],
         });
-        shown = Some(Shown {
-            master,
-            typed: own[0],
-            raw,
+        typed = Some(Typed {
+            from: own[0],
+            to: master,
         });
+        shown = Some(raw);
     } else {
         for at in (1..3).filter(|at| terminals[*at]) {
             let (from, to) = fd::pipe().map_err(cannot)?;
@@ -162,12 +159,59 @@ fn visit(visitor: &Visitor<'_>, signals: &SignalFd, name: &str) -> Result<Ended,
     let child = child.map_err(cannot)?;
     // Ours would keep the terminal, or the pipe, from ever coming to its end.
     drop(given);
-    let ended = relay::run(&child, signals, &pipes, shown.as_ref()).map_err(cannot)?;
+    let mut copying = Copying::new(pipes, typed);
+    let raw = shown.as_ref();
+    let ended = copy_until_end(&child, signals, &mut copying, raw).map_err(cannot)?;
     ended.ok_or_else(|| {
         Error::NotAsPlanned(format!(
             "the command in {name} has ended, nobody knows how: a process of its user's traces it"
         ))
     })
+}
+
+/// How long the news of the child's end may take.
+const LAST: Duration = Duration::from_secs(1);
+
+/// Hands on bytes, window sizes and signals until the child ends; how it did, or none if a
+/// process of the user's keeps the end of the child from us, by tracing it.
+fn copy_until_end(
+    child: &Child,
+    signals: &SignalFd,
+    copying: &mut Copying<'_>,
+    raw: Option<&pty::Raw<'_>>,
+) -> Result<Option<Ended>, Errno> {
+    loop {
+        let turn = copying.turn([child.pidfd.as_fd(), signals.as_fd()], || true)?;
+        let [ended, signalled] = turn.ready;
+        if ended {
+            break;
+        }
+        if signalled {
+            heed(signals, child, copying, raw);
+        }
+    }
+    copying.finish();
+    child.wait(Instant::now() + LAST)
+}
+
+/// Hands on signals: to the program that was started and what it has not put aside.
+fn heed(signals: &SignalFd, child: &Child, copying: &Copying<'_>, raw: Option<&pty::Raw<'_>>) {
+    while let Ok(Some(received)) = signals.next() {
+        match (received.signal, raw) {
+            (libc::SIGWINCH, Some(_)) => copying.copy_size(),
+            (libc::SIGCONT, Some(raw)) => {
+                let _ = raw.again();
+                copying.copy_size();
+            }
+            (signal @ (libc::SIGHUP | libc::SIGINT | libc::SIGQUIT | libc::SIGTERM), _) => {
+                // It leads a group of its own, for as long as its parent has not waited for it.
+                if let Some(group) = Group::of(child.pid) {
+                    group.signal(signal);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Visitor<'_> {

@@ -1,21 +1,22 @@
 //! The life of the init of a session that a user makes alone: PID 1 of the new namespaces,
 //! parent of the shell.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nsshell_config::{Namespace, Plan, SessionPlan};
 
-use super::word::Word;
 use super::{PROFILE, VARIABLE, own_name};
 use crate::error::Error;
 use crate::maps;
+use crate::relay::{Reach, tend};
 use crate::sys::ns::Kinds;
-use crate::sys::process::{self, Change, Child, Ended};
+use crate::sys::process::{self, Child};
 use crate::sys::signal::{self, Mask, SignalFd};
-use crate::sys::terminal::{Group, Terminal};
+use crate::sys::terminal::Terminal;
 use crate::sys::{caps, socket};
 use crate::view::{self, Job};
+use crate::word::Word;
 
 /// How often init looks whether anything is left at the end: what is not init's child ends
 /// without a word to it.
@@ -59,7 +60,7 @@ pub(super) fn live(start: &Start<'_>, shell: impl FnOnce(&[Variable]) -> u8) -> 
     super::let_go(&[start.caller, &signals, &shell.pidfd], start.terminal);
     // After the shell is made, which must be able to gain what a file gives.
     let _ = caps::keep_only_kill();
-    let Some(ended) = look_after(start, &shell, &signals) else {
+    let Some(ended) = tend(&shell, &signals, start.caller, start.terminal, Reach::Shell) else {
         return 1;
     };
     end(start.session, &signals);
@@ -119,63 +120,6 @@ fn start_shell(start: &Start<'_>, shell: impl FnOnce(&[Variable]) -> u8) -> Resu
         i32::from(shell(&variables))
     })
     .map_err(|errno| Error::namespaces("cannot start the shell", errno))
-}
-
-/// Reaps, passes on, and tells of stops, until the shell has ended: how. None if the caller
-/// is gone, whose end is ours.
-fn look_after(start: &Start<'_>, shell: &Child, signals: &SignalFd) -> Option<Ended> {
-    // Who was in the foreground when the shell stopped.
-    let mut foreground = None;
-    loop {
-        let fds = [signals.as_fd(), start.caller.as_fd()];
-        let [signalled, told] = socket::readable_among(&fds, None).ok()?;
-        if signalled {
-            while let Ok(Some(_)) = signals.next() {}
-            while let Some(change) = process::next_change() {
-                match change {
-                    Change::Ended(pid, ended) if pid == shell.pid => return Some(ended),
-                    Change::Stopped(pid, signal) if pid == shell.pid => {
-                        foreground = start.terminal.and_then(Terminal::foreground);
-                        Word::Stopped(signal).send(start.caller).ok()?;
-                    }
-                    _ => {}
-                }
-            }
-        }
-        if told {
-            match Word::receive(start.caller, Instant::now(), 0).ok()? {
-                Word::Signal(signal) => {
-                    // Gone, if it fails; then its end has been announced.
-                    let _ = signal::send(&shell.pidfd, signal);
-                }
-                Word::Continue { foreground: true } => {
-                    go_on(start.terminal, foreground.take(), shell);
-                }
-                Word::Continue { foreground: false } => go_on(None, None, shell),
-                _ => return None,
-            }
-        }
-    }
-}
-
-/// Lets the stopped shell go on: with the terminal, if there is one to be given to it.
-///
-/// An interactive shell has a process group of its own, and knows nothing of that which the
-/// outer shell has just put into the foreground: the caller's.
-fn go_on(terminal: Option<&Terminal>, foreground: Option<Group>, shell: &Child) {
-    let own = Group::of(shell.pid);
-    if let Some(terminal) = terminal {
-        let given = foreground.is_some_and(|group| terminal.give(group));
-        if let (false, Some(group)) = (given, own) {
-            terminal.give(group);
-        }
-    }
-    // A shell without a group of its own is in the caller's, where whoever continues a group
-    // has reached it already; but it may have been the caller alone.
-    let whole = own.is_some_and(|group| group.signal(libc::SIGCONT));
-    if !whole {
-        let _ = signal::send(&shell.pidfd, libc::SIGCONT);
-    }
 }
 
 /// Ends what the shell has left behind, as [`crate::init`] does.

@@ -70,6 +70,21 @@ impl Kept {
         })
     }
 
+    /// Its number.
+    #[must_use]
+    pub fn number(&self) -> RawFd {
+        self.number
+    }
+
+    /// Has programs that the application executes inherit it.
+    ///
+    /// # Errors
+    /// EBADF if it is not ours any more.
+    pub fn leave_to_children(&self) -> Result<()> {
+        let fd = self.get().ok_or(super::Errno::BADF)?;
+        rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())
+    }
+
     /// Lends the descriptor if it is still ours.
     #[must_use]
     pub fn get(&self) -> Option<BorrowedFd<'_>> {
@@ -130,27 +145,40 @@ pub fn open_here(dir: impl AsFd, name: &Path, flags: OFlags) -> Result<OwnedFd> 
 /// # Errors
 /// /proc or /dev/null is not there, or cannot be read.
 pub fn close_directories() -> Result<()> {
+    close_inherited_if(|fd| {
+        rustix::fs::fstat(fd)
+            .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir())
+    })
+}
+
+/// Closes every descriptor that the program was started with; standard ones become /dev/null.
+///
+/// # Errors
+/// As [`close_directories`].
+pub fn close_inherited() -> Result<()> {
+    close_inherited_if(|_| true)
+}
+
+fn close_inherited_if(wanted: impl Fn(BorrowedFd<'_>) -> bool) -> Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let listing = rustix::fs::openat(CWD, "/proc/self/fd", flags, Mode::empty())?;
     for entry in rustix::fs::Dir::read_from(&listing)? {
         let entry = entry?;
         let number = entry.file_name().to_str().unwrap_or("").parse::<RawFd>();
         let Ok(number) = number else { continue };
-        // SAFETY: only looked at; what is not open any more makes fstat fail.
+        // SAFETY: only looked at; what is not open any more makes fcntl fail.
         let open = unsafe { BorrowedFd::borrow_raw(number) };
-        let directory = rustix::fs::fstat(open)
-            .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir());
         // Ours have close-on-exec.
         let theirs = rustix::io::fcntl_getfd(open)
             .is_ok_and(|flags| !flags.contains(rustix::io::FdFlags::CLOEXEC));
-        if directory && theirs {
-            close_inherited(number)?;
+        if theirs && wanted(open) {
+            close_one_inherited(number)?;
         }
     }
     Ok(())
 }
 
-fn close_inherited(number: RawFd) -> Result<()> {
+fn close_one_inherited(number: RawFd) -> Result<()> {
     if number > 2 {
         // SAFETY: inherited from whoever executed this program, so that no value of it owns it.
         unsafe { libc::close(number) };
@@ -207,6 +235,49 @@ pub fn inherited(number: RawFd) -> Result<OwnedFd> {
     Ok(taken)
 }
 
+/// Takes a descriptor that the program was started with, if it is a file of a procfs.
+#[must_use]
+pub fn inherited_of_proc(number: RawFd) -> Option<OwnedFd> {
+    if number < 0 {
+        return None;
+    }
+    // SAFETY: only looked at; what is not open makes the call fail.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    let of_proc =
+        rustix::fs::fstatfs(borrowed).is_ok_and(|stat| stat.f_type == rustix::fs::PROC_SUPER_MAGIC);
+    if of_proc {
+        inherited(number).ok()
+    } else {
+        None
+    }
+}
+
+/// Closes a descriptor in a child that never returns to the code of its owner (see
+/// [`super::process::clone`]).
+pub fn close_in_child(fd: BorrowedFd<'_>) {
+    // SAFETY: the owner is a value of the process that the child is a copy of, and is not dropped
+    // in the child.
+    unsafe { libc::close(fd.as_raw_fd()) };
+}
+
+/// Opens /proc/PID/stat (proc_pid_stat(5)). The file stays that process's, also when another one
+/// gets its number.
+///
+/// # Errors
+/// ENOENT: the process is gone.
+pub fn open_stat(pid: i32) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, format!("/proc/{pid}/stat"), flags, Mode::empty())
+}
+
+/// Reads a file from its start, wherever it has been read before.
+///
+/// # Errors
+/// As pread(2).
+pub fn read_at_start(file: impl AsFd, buffer: &mut [u8]) -> Result<usize> {
+    rustix::io::pread(file, buffer, 0)
+}
+
 /// A pipe, close-on-exec: where to read, where to write.
 ///
 /// # Errors
@@ -258,6 +329,14 @@ pub fn fill_standard() {
             unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
         }
     }
+}
+
+/// The standard descriptors: input, output, error.
+#[must_use]
+pub fn standard() -> [BorrowedFd<'static>; 3] {
+    // SAFETY: a number that is closed makes every call with it fail; the programs of the project
+    // begin with something at each of the three (`fill_standard`), and only replace it.
+    [0, 1, 2].map(|number| unsafe { BorrowedFd::borrow_raw(number) })
 }
 
 /// Reads once; 0 at the end.

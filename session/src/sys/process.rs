@@ -267,6 +267,18 @@ pub fn own_ids() -> (u32, u32) {
     (effective_uid(), rustix::process::getegid().as_raw())
 }
 
+/// The caller's own number, in its PID namespace.
+#[must_use]
+pub fn own() -> i32 {
+    rustix::process::getpid().as_raw_nonzero().get()
+}
+
+/// The caller's parent; none if it is not of the caller's PID namespace.
+#[must_use]
+pub fn parent() -> Option<i32> {
+    rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get())
+}
+
 /// The caller's real user id.
 #[must_use]
 pub fn real_uid() -> u32 {
@@ -318,6 +330,12 @@ pub fn set_dumpable(dumpable: bool) -> Result<()> {
 /// EPERM if it leads a group already.
 pub fn new_session() -> Result<()> {
     rustix::process::setsid().map(|_| ())
+}
+
+/// Makes a process group of the caller alone (setpgid(2)). Fails for the leader of a session, which
+/// has one already.
+pub fn new_group() {
+    let _ = rustix::process::setpgid(None, None);
 }
 
 /// Sets which permissions the caller's new files do not get (umask(2)).

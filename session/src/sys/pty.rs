@@ -1,12 +1,12 @@
 //! Terminals that we make, and the caller's own while one of ours is shown on it. pty(7),
 //! termios(3), ioctl_tty(2).
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::OpenptFlags;
-use rustix::termios::{OptionalActions, Termios, Winsize};
+use rustix::termios::{LocalModes, OptionalActions, Termios, Winsize};
 
 use super::{Errno, Result};
 
@@ -65,6 +65,38 @@ pub fn is_terminal(fd: impl AsFd) -> bool {
     rustix::termios::isatty(fd)
 }
 
+/// False if another process group is in the foreground of this terminal, which is the caller's
+/// controlling one: the kernel refuses even a read of nothing there, if SIGTTIN is blocked.
+#[must_use]
+pub fn lets_read(fd: impl AsFd) -> bool {
+    rustix::io::read(fd, &mut [0_u8; 0][..]).is_ok()
+}
+
+/// True if both are the same terminal, by whatever name they were opened.
+#[must_use]
+pub fn are_same(one: impl AsFd, other: impl AsFd) -> bool {
+    let one = number(one);
+    one.is_ok() && one == number(other)
+}
+
+/// The number of the terminal itself: /dev/tty and /dev/console have another one as files.
+///
+/// # Errors
+/// ENOTTY.
+pub fn number(terminal: impl AsFd) -> Result<u32> {
+    let mut number = 0_u32;
+    let fd = terminal.as_fd().as_raw_fd();
+    // SAFETY: TIOCGDEV (ioctl_tty(2)) writes an unsigned int.
+    if unsafe { libc::ioctl(fd, TIOCGDEV, &raw mut number) } == 0 {
+        Ok(number)
+    } else {
+        Err(super::last_errno())
+    }
+}
+
+/// asm-generic/ioctls.h
+const TIOCGDEV: libc::c_ulong = 0x8004_5432;
+
 /// Gives one terminal the window size of another.
 ///
 /// # Errors
@@ -74,11 +106,95 @@ pub fn copy_size(from: impl AsFd, to: impl AsFd) -> Result<()> {
     rustix::termios::tcsetwinsize(to, size)
 }
 
-/// The caller's terminal while it hands on every byte as it is; put back when dropped.
-pub struct Raw<'fd> {
+/// A terminal's modes (termios(3)).
+///
+/// # Errors
+/// ENOTTY; EIO: the terminal is gone.
+pub fn modes(terminal: impl AsFd) -> Result<Termios> {
+    rustix::termios::tcgetattr(terminal)
+}
+
+/// The modes of a terminal, to be put back.
+pub struct Modes<'fd> {
     terminal: BorrowedFd<'fd>,
     before: Termios,
 }
+
+impl<'fd> Modes<'fd> {
+    /// Notes them.
+    ///
+    /// # Errors
+    /// ENOTTY; EIO: the terminal is gone.
+    pub fn note(terminal: BorrowedFd<'fd>) -> Result<Self> {
+        let before = modes(terminal)?;
+        Ok(Self { terminal, before })
+    }
+
+    /// Those that were noted before.
+    #[must_use]
+    pub fn of(terminal: &'fd impl AsFd, before: &Termios) -> Self {
+        let (terminal, before) = (terminal.as_fd(), before.clone());
+        Self { terminal, before }
+    }
+
+    /// The terminal.
+    #[must_use]
+    pub fn terminal(&self) -> BorrowedFd<'fd> {
+        self.terminal
+    }
+
+    /// Gives the noted modes to another terminal.
+    ///
+    /// # Errors
+    /// ENOTTY; EIO: the terminal is gone.
+    pub fn give(&self, slave: impl AsFd) -> Result<()> {
+        rustix::termios::tcsetattr(slave, OptionalActions::Now, &self.before)
+    }
+
+    /// Has the terminal hand on every byte as it is. SIGTTOU has to be blocked.
+    ///
+    /// # Errors
+    /// EIO: the terminal is gone.
+    pub fn make_raw(&self) -> Result<()> {
+        rustix::termios::tcsetattr(self.terminal, OptionalActions::Drain, &self.raw())
+    }
+
+    fn raw(&self) -> Termios {
+        let mut raw = self.before.clone();
+        raw.make_raw();
+        raw
+    }
+
+    /// Puts the noted modes back, without waiting for what is still to be shown. A terminal that is
+    /// gone needs nothing.
+    pub fn put_back(&self) {
+        let _ = rustix::termios::tcsetattr(self.terminal, OptionalActions::Now, &self.before);
+    }
+
+    /// True if a person may edit lines in the noted modes, as while no program has changed them.
+    #[must_use]
+    pub fn have_lines(&self) -> bool {
+        self.before.local_modes.contains(LocalModes::ICANON)
+    }
+
+    /// True if the modes are those that [`Modes::make_raw`] has set, and not another program's.
+    #[must_use]
+    pub fn are_raw(&self) -> bool {
+        let flags = |modes: &Termios| {
+            (
+                modes.input_modes,
+                modes.output_modes,
+                modes.control_modes,
+                modes.local_modes,
+            )
+        };
+        let raw = self.raw();
+        self.have_lines() && modes(self.terminal).is_ok_and(|now| flags(&now) == flags(&raw))
+    }
+}
+
+/// The caller's terminal while it hands on every byte as it is; put back when dropped.
+pub struct Raw<'fd>(Modes<'fd>);
 
 impl<'fd> Raw<'fd> {
     /// Gives the terminal's modes to `slave`, and makes the terminal raw. SIGTTOU has to be
@@ -87,28 +203,24 @@ impl<'fd> Raw<'fd> {
     /// # Errors
     /// ENOTTY; EIO: the terminal is gone.
     pub fn new(terminal: BorrowedFd<'fd>, slave: impl AsFd) -> Result<Self> {
-        let before = rustix::termios::tcgetattr(terminal)?;
-        rustix::termios::tcsetattr(slave, OptionalActions::Now, &before)?;
-        let raw = Self { terminal, before };
+        let raw = Self(Modes::note(terminal)?);
+        raw.0.give(slave)?;
         raw.again()?;
         Ok(raw)
     }
 
-    /// Makes it raw again, after somebody else had it.
+    /// Makes it raw again, after another program had it.
     ///
     /// # Errors
     /// EIO: the terminal is gone.
     pub fn again(&self) -> Result<()> {
-        let mut raw = self.before.clone();
-        raw.make_raw();
-        rustix::termios::tcsetattr(self.terminal, OptionalActions::Drain, &raw)
+        self.0.make_raw()
     }
 }
 
 impl Drop for Raw<'_> {
     fn drop(&mut self) {
-        // A terminal that is gone needs nothing.
-        let _ = rustix::termios::tcsetattr(self.terminal, OptionalActions::Drain, &self.before);
+        self.0.put_back();
     }
 }
 

@@ -62,6 +62,14 @@ pub fn default_all() {
     }
 }
 
+/// True if this signal, which is blocked, has come and was not read yet (sigpending(2)).
+#[must_use]
+pub fn is_pending(signal: Signal) -> bool {
+    let Mask(mut set) = Mask::none();
+    // SAFETY: `set` is a whole set; sigismember only reads it.
+    unsafe { libc::sigpending(&raw mut set) == 0 && libc::sigismember(&raw const set, signal) == 1 }
+}
+
 /// Puts one signal to its default action; whether it was ignored before.
 pub fn default(signal: Signal) -> bool {
     // SAFETY: SIG_DFL installs no code.

@@ -1,7 +1,7 @@
 //! Job control: process groups, the controlling terminal, and which group is in its
 //! foreground. credentials(7), tcgetpgrp(3).
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::Pid;
@@ -75,8 +75,8 @@ impl Terminal {
     /// Makes a group of the caller alone and puts it into the foreground. SIGTTOU has to be
     /// blocked.
     pub fn take(&self) {
-        // Both can fail only for a leader of a terminal's session, or if the terminal is gone.
-        let _ = rustix::process::setpgid(None, None);
+        // Both fail only for a leader of a terminal's session, or if the terminal is gone.
+        super::process::new_group();
         if let Some(group) = Group::own() {
             self.give(group);
         }
@@ -97,6 +97,18 @@ impl Terminal {
             // SAFETY: no memory is passed.
             unsafe { libc::kill(0, libc::SIGTTIN) };
         }
+    }
+}
+
+impl From<Terminal> for OwnedFd {
+    fn from(terminal: Terminal) -> Self {
+        terminal.0
+    }
+}
+
+impl AsFd for Terminal {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

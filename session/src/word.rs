@@ -1,4 +1,5 @@
-//! What the caller and the init of a session say to each other: one word a message.
+//! Messages between the process that stands for a shell outside of its session, and the shell's
+//! parent inside: one word each.
 
 use std::os::fd::AsFd;
 use std::time::Instant;
@@ -10,7 +11,7 @@ use crate::sys::{Errno, socket};
 
 /// A message, whoever sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Word {
+pub(crate) enum Word {
     /// to init: the maps are written
     Go,
     /// to the caller: the shell runs
@@ -66,12 +67,12 @@ impl Word {
     }
 
     /// Says it.
-    pub(super) fn send(&self, socket: impl AsFd) -> Result<(), Errno> {
+    pub(crate) fn send(&self, socket: impl AsFd) -> Result<(), Errno> {
         socket::send(socket, &self.encode(), &[])
     }
 
     /// Waits for the next one, until `deadline`; `limit` is how long that is, in seconds.
-    pub(super) fn receive(socket: impl AsFd, deadline: Instant, limit: u32) -> Result<Self, Error> {
+    pub(crate) fn receive(socket: impl AsFd, deadline: Instant, limit: u32) -> Result<Self, Error> {
         match socket::receive(socket, deadline) {
             Ok((message, _)) => Ok(Self::decode(&message)),
             Err(Errno::TIMEDOUT) => Err(Error::TooSlow {
