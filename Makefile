@@ -28,7 +28,6 @@ PAMCONFIGS ?= $(wildcard /usr/share/pam-configs)
 
 TARGET_DIR    := $(abspath $(or $(CARGO_TARGET_DIR),target))
 NSSHELL_BUILD ?= $(TARGET_DIR)/release
-PROGRAMS       = session-init nsshell nsctl
 # sections are what comes after the last dot
 MAN_PAGES      = $(notdir $(wildcard packaging/man/*.[158]))
 man_path       = $(MANDIR)/man$(subst .,,$(suffix $(1)))/$(1)
@@ -72,20 +71,27 @@ need-cargo:
 
 # The module by itself: built together with the rest, it would get the features, and so the code,
 # that the others want of the crates they share, and it lives in sshd.
+# The gate by itself, since it has no standard library, and so cannot unwind.
+GATE = --features program --config 'profile.release.panic="abort"'
 build: need-cargo
 	@$(call cargo,build --release --locked -p pam_nsshell)
 	@$(call cargo,build --release --locked --bins -p nsshell-session -p nsshell -p nsctl)
+	@$(call cargo,build --release --locked -p nsshell-gate $(GATE))
 
 # Older versions have listed nsshell in /etc/shells, by which `su -s` of another user passes it by.
 install: build install-files
 	@[ -n '$(DESTDIR)' ] || packaging/shells remove '$(BINDIR)/nsshell'
 	@echo 'installed; nothing has changed for any login yet: see $(DOCDIR)/pam.d-example'
 
+# 0711: what a user cannot read, the user's other processes cannot look into while it runs with
+# another user's terminal.
 install-files:
 	@[ -n '$(PAMDIR)' ]
 	install -D -m 644 '$(NSSHELL_BUILD)/libpam_nsshell.so' '$(DESTDIR)$(PAMDIR)/pam_nsshell.so'
 	install -D -m 755 '$(NSSHELL_BUILD)/session-init' '$(DESTDIR)$(LIBEXECDIR)/session-init'
-	install -D -m 755 '$(NSSHELL_BUILD)/nsshell' '$(DESTDIR)$(BINDIR)/nsshell'
+	install -D -m 755 '$(NSSHELL_BUILD)/standalone' '$(DESTDIR)$(LIBEXECDIR)/standalone'
+	install -D -m 711 '$(NSSHELL_BUILD)/relay' '$(DESTDIR)$(LIBEXECDIR)/relay'
+	install -D -m 711 '$(NSSHELL_BUILD)/nsshell' '$(DESTDIR)$(BINDIR)/nsshell'
 	install -D -m 755 '$(NSSHELL_BUILD)/nsctl' '$(DESTDIR)$(SBINDIR)/nsctl'
 	install -D -m 644 packaging/nsshell.toml '$(DESTDIR)$(DOCDIR)/nsshell.toml.example'
 	install -D -m 644 packaging/nsshell.schema.json '$(DESTDIR)$(DOCDIR)/nsshell.schema.json'
@@ -109,6 +115,7 @@ uninstall:
 	@[ -n '$(DESTDIR)' ] || packaging/in-use '$(PAMDIR)' '$(BINDIR)/nsshell'
 	@[ -n '$(DESTDIR)' ] || packaging/shells remove '$(BINDIR)/nsshell'
 	rm -f '$(DESTDIR)$(PAMDIR)/pam_nsshell.so' '$(DESTDIR)$(LIBEXECDIR)/session-init' \
+	  '$(DESTDIR)$(LIBEXECDIR)/relay' '$(DESTDIR)$(LIBEXECDIR)/standalone' \
 	  '$(DESTDIR)$(BINDIR)/nsshell' '$(DESTDIR)$(SBINDIR)/nsctl' \
 	  '$(DESTDIR)$(DOCDIR)/nsshell.toml.example' '$(DESTDIR)$(DOCDIR)/pam.d-example' \
 	  '$(DESTDIR)$(DOCDIR)/user-manager.conf' '$(DESTDIR)$(DOCDIR)/nsshell.schema.json' \
@@ -124,7 +131,9 @@ uninstall:
 lint: need-cargo
 	@if $(CARGO) fmt --version >/dev/null && $(CARGO) clippy --version >/dev/null; then \
 	  $(call cargo,fmt --all --check) && \
-	  $(call cargo,clippy --workspace --all-targets --locked -- -D warnings); \
+	  $(call cargo,clippy --workspace --all-targets --locked -- -D warnings) && \
+	  $(call cargo,clippy --locked -p nsshell-gate --bins --features program \
+	    --config 'profile.dev.panic="abort"' -- -D warnings); \
 	else echo 'skipped: format and lints, which need rustfmt and clippy'; [ '$(CI)' != true ]; fi
 	cc -O2 -Wall -Wextra -Werror -fsyntax-only tests/apps/pamapp.c tests/apps/hostile.c tests/apps/points.c \
 	  tests/apps/terminal.c tests/apps/terminal32.c tests/apps/loaded.c

@@ -32,11 +32,13 @@ run_make() {
 }
 
 wanted='755 d etc/nsshell
-755 f usr/bin/nsshell
+711 f usr/bin/nsshell
 644 f MODULES/pam_nsshell.so
 755 d usr/lib/nsshell/sftp-root
 755 f usr/lib/nsshell/kiosk
+711 f usr/libexec/nsshell/relay
 755 f usr/libexec/nsshell/session-init
+755 f usr/libexec/nsshell/standalone
 755 f usr/sbin/nsctl
 644 f usr/share/bash-completion/completions/nsctl
 644 f usr/share/doc/nsshell/nsctl.schema.json

@@ -1,4 +1,5 @@
-//! What nsshell does inside a session: finds where it is, and enters the user layer.
+//! Inside a session: finds where the caller is, and enters the user layer for `nsctl enter`. The
+//! login shell has its own: the crate nsshell-gate.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -10,7 +11,7 @@ use rustix::fs::OFlags;
 
 use crate::error::Error;
 use crate::sys::ns::Kinds;
-use crate::sys::{Errno, fd, ns, process};
+use crate::sys::{Errno, fd, filter, ns, process};
 use crate::{LONGEST_PLAN, NAME, PLAN, STATE, USER_NAMESPACE};
 
 /// Where the caller stands.
@@ -83,8 +84,9 @@ pub fn close_outside() -> Result<(), Error> {
         .map_err(|errno| Error::system("cannot close inherited directories", errno))
 }
 
-/// Enters the user layer: the user namespace, and a mount namespace of the caller's own in
-/// it, whose mounts from the host layer the kernel has locked (mount_namespaces(7)).
+/// Enters the user layer, as the gate does: the user namespace, a mount namespace of the caller's
+/// own in it, whose mounts from the host layer the kernel has locked (mount_namespaces(7)), and the
+/// filter against typing into terminals.
 ///
 /// # Errors
 /// The kernel refuses; then the caller must not go on to the shell.
@@ -93,7 +95,9 @@ pub fn user_layer() -> Result<(), Error> {
     ns::join_one(user_namespace()?).map_err(cannot)?;
     process::unshare(Kinds::MOUNT).map_err(|errno| {
         Error::namespaces("cannot make a mount namespace of the user's own", errno)
-    })
+    })?;
+    filter::forbid_typing()
+        .map_err(|errno| Error::system("cannot forbid typing into terminals (seccomp)", errno))
 }
 
 fn user_namespace() -> Result<std::os::fd::OwnedFd, Error> {

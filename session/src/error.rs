@@ -121,25 +121,7 @@ impl Error {
 
     /// A failed making of namespaces, with the advice that its errno suggests.
     pub fn namespaces(doing: impl Into<String>, errno: Errno) -> Self {
-        let advice = match errno {
-            Errno::NOSPC => {
-                "a limit is reached: see the max_*_namespaces files in /proc/sys/user, for user \
-                 namespaces `sysctl user.max_user_namespaces`"
-            }
-            Errno::PERM => {
-                "unprivileged user namespaces may be forbidden: see `sysctl \
-                 kernel.unprivileged_userns_clone` (Debian) and \
-                 `kernel.apparmor_restrict_unprivileged_userns` (Ubuntu); a chrooted process may \
-                 make none either"
-            }
-            Errno::INVAL => "the kernel may lack a kind of namespace, or the caller has threads",
-            Errno::USERS => "user namespaces are nested too deeply",
-            Errno::AGAIN | Errno::NOMEM => {
-                "no more processes: see `sysctl kernel.pid_max`, the pids controller of the \
-                 cgroup and `ulimit -u`"
-            }
-            _ => "",
-        };
+        let advice = nsshell_gate::advice::namespaces(errno.raw_os_error());
         Self::System {
             doing: doing.into(),
             errno,

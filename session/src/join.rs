@@ -78,8 +78,9 @@ use crate::standing::Standing;
 use crate::sys::{Errno, pidfd, socket, unix};
 use crate::{door, processes, trail};
 
-/// The version of what is said through a door.
-const VERSION: &[u8] = b"1";
+/// The version of what is said through a door, and of what a login finds in the session: init of a
+/// session without the gate's orders has version 1, and a login that it refuses makes another one.
+const VERSION: &[u8] = b"2";
 
 /// How many logins a session has, asked by `nsctl` through its door. No login, so that the
 /// connection never becomes a lease, and nothing of the protocol hangs on the answer.

@@ -50,6 +50,8 @@ pub mod maps;
 #[cfg(feature = "engine")]
 mod opening;
 #[cfg(feature = "engine")]
+pub mod orders;
+#[cfg(feature = "engine")]
 pub mod places;
 #[cfg(feature = "engine")]
 pub mod policy;
@@ -110,6 +112,9 @@ pub const USERS: &str = "/run/nsshell/users";
 
 /// Inside a session: its plan, as JSON.
 pub const PLAN: &str = "/run/nsshell/plan";
+
+/// Inside a session: the gate's part of its plan, [`nsshell_gate::orders`].
+pub const GATE: &str = "/run/nsshell/gate";
 
 /// The longest plan that is read, in bytes: the state of a session has room for no more.
 #[cfg(feature = "engine")]

@@ -22,7 +22,7 @@ impl Product {
         let product = Self { dir };
         match product.copies().iter().find(|copy| !copy.from.is_file()) {
             Some(copy) => Err(format!(
-                "{} is missing; build the product with `cargo build --release --workspace`, or name its directory in NSSHELL_BUILD",
+                "{} is missing; build the product with `make build`, or name its directory in NSSHELL_BUILD",
                 copy.from.display()
             )),
             None => Ok(product),
@@ -40,7 +40,13 @@ impl Product {
                 "/usr/libexec/nsshell/session-init".into(),
                 0o755,
             ),
-            ("nsshell", "/usr/bin/nsshell".into(), 0o755),
+            ("relay", "/usr/libexec/nsshell/relay".into(), 0o711),
+            (
+                "standalone",
+                "/usr/libexec/nsshell/standalone".into(),
+                0o755,
+            ),
+            ("nsshell", "/usr/bin/nsshell".into(), 0o711),
             ("nsctl", "/usr/sbin/nsctl".into(), 0o755),
         ]
         .map(|(name, to, mode)| Copy {

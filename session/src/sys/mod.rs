@@ -11,6 +11,7 @@ pub mod acl;
 pub mod attributes;
 pub mod caps;
 pub mod fd;
+pub mod filter;
 #[cfg(feature = "engine")]
 pub mod fsid;
 #[cfg(feature = "engine")]

@@ -1,4 +1,4 @@
-//! What a session knows of itself, for nsshell: its plan and its user namespace.
+//! What a session knows of itself: its plan, the gate's part of it, and its user namespace.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -12,11 +12,11 @@ use super::place::Kind;
 use crate::error::Error;
 use crate::sys::fd;
 use crate::sys::mount::{self, Programs};
-use crate::{NAME, PLAN, STATE, USER_NAMESPACE};
+use crate::{GATE, NAME, PLAN, STATE, USER_NAMESPACE, orders};
 
 impl View<'_> {
-    /// The plan, for nsshell, and the session's name, on a small tmpfs that covers the host's
-    /// records: root's, like what it covers, and readable.
+    /// The plan, for nsctl, the gate's part of it, and the session's name, on a small tmpfs that
+    /// covers the host's records: root's, like what it covers, and readable.
     pub(super) fn put_state(&self) -> Result<(), Error> {
         let target = Path::new(STATE);
         let text = serde_json::to_vec(self.job.plan)
@@ -27,6 +27,9 @@ impl View<'_> {
         let cannot = |errno| Error::system("cannot write the plan into the session", errno);
         let in_state = |path: &'static str| path.rsplit('/').next().unwrap_or(path);
         mount::make_file(&state, in_state(PLAN), 0o444, &text).map_err(cannot)?;
+        let runtime_dir = super::runtime_dir(self.job.plan);
+        let gate = orders::of(self.job.plan, runtime_dir.as_deref()).encode();
+        mount::make_file(&state, in_state(GATE), 0o444, &gate).map_err(cannot)?;
         let name = self.job.name.as_bytes();
         mount::make_file(&state, in_state(NAME), 0o444, name).map_err(cannot)?;
         if self.job.session.has(Namespace::User) {

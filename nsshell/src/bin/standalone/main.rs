@@ -1,5 +1,6 @@
-//! nsshell: the login shell that enters the user layer of its session and becomes the user's
-//! real shell. It reads no option of its own: what it is given is the real shell's.
+//! The half of the login shell that works without the PAM module: it makes a session from what the
+//! kernel lets every user do, where the policy wants one. nsshell executes it outside of the
+//! module's sessions, under its own name and with its own arguments.
 #![forbid(unsafe_code)]
 #![cfg_attr(all(target_env = "gnu", not(test)), no_main)]
 
@@ -9,52 +10,33 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use nsshell_config::{Login, Namespace, Plan};
+use nsshell_config::{Login, Plan};
 use nsshell_session::accounts::{self, SystemHost};
-use nsshell_session::enter::{self, Place};
 use nsshell_session::sys::process;
 use nsshell_session::{Error, maps, policy, standalone};
 
 use shell::Shell;
 
-/// The status for a session that could not be made or entered, as env(1), timeout(1) and
-/// container tools have it; 126 and 127 are the shell's.
+/// The status for a session that could not be made, as env(1), timeout(1) and container tools have
+/// it; 126 and 127 are the shell's.
 const NO_SESSION: u8 = 125;
 
 nsshell_session::program!(run);
 
 fn run() -> u8 {
+    // The name by which its user knows it: the gate executes it in place of itself.
+    let _ = process::set_name(c"nsshell");
     let arguments: Vec<_> = std::env::args_os().collect();
-    go(&arguments).unwrap_or_else(|error| {
+    let status = if standalone::inside() {
+        Ok(again(&arguments).execute())
+    } else {
+        outside(&arguments)
+    };
+    status.unwrap_or_else(|error| {
         // Nothing to be done if there is nowhere to write.
         let _ = writeln!(std::io::stderr(), "nsshell: {error}");
         NO_SESSION
     })
-}
-
-/// Finds out where we are, enters what is to be entered, becomes the shell.
-fn go(arguments: &[OsString]) -> Result<u8, Error> {
-    match enter::place()? {
-        Place::HostLayer(plan) => {
-            enter::close_outside()?;
-            enter::user_layer()?;
-            Ok(Shell::of_plan(&plan, arguments).execute())
-        }
-        Place::Inside(plan) if !has_user_namespace(&plan) => {
-            // There is no door to tell the first time by; once more closes only what the user
-            // has opened for a shell in a shell.
-            enter::close_outside()?;
-            Ok(Shell::of_plan(&plan, arguments).execute())
-        }
-        Place::Inside(plan) => Ok(Shell::of_plan(&plan, arguments).execute()),
-        Place::Outside if standalone::inside() => Ok(again(arguments).execute()),
-        Place::Outside => outside(arguments),
-    }
-}
-
-fn has_user_namespace(plan: &Plan) -> bool {
-    let session = plan.session.as_ref();
-    session.is_some_and(|session| session.has(Namespace::User))
 }
 
 /// Started again in a session of the user's own. No policy decides here any more: the id map
