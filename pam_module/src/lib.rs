@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use nsshell_session::audit::{Facts, Format};
 use nsshell_session::caller::{self, Answer, Session};
+use nsshell_session::foreign_terminal::{self, ForeignTerminal};
 use nsshell_session::one_line;
 use nsshell_session::protocol::{Reply, Request, Verb};
 use pam::constants::{PAM_ERROR_MSG, PAM_SILENT, PamFlag, PamResultCode};
@@ -45,6 +46,8 @@ struct Open {
     variables: Vec<String>,
     since: Instant,
     format: Format,
+    /// the terminal of another user that the application was started on
+    terminal: Option<ForeignTerminal>,
 }
 
 impl PamHooks for Module {
@@ -144,7 +147,10 @@ fn close(handle: &mut PamHandle) -> PamResultCode {
         return PamResultCode::PAM_SUCCESS;
     };
     let Open {
-        session, variables, ..
+        session,
+        variables,
+        terminal,
+        ..
     } = open;
     let reason = if session.has_ended() {
         "ended"
@@ -152,6 +158,10 @@ fn close(handle: &mut PamHandle) -> PamResultCode {
         "logout"
     };
     let left = session.leave();
+    if let Some(terminal) = terminal {
+        terminal.mend();
+        terminal.let_go();
+    }
     for name in &variables {
         ffi::put_environment(handle, name);
     }
@@ -219,11 +229,17 @@ fn confine(handle: &mut PamHandle, session: Session, format: Format) -> Result<(
             variables.push(name.to_owned());
         }
     }
+    let terminal = ForeignTerminal::find(&service(handle), made.uid);
+    if let Some(pair) = terminal.as_ref().and_then(ForeignTerminal::variable) {
+        put(handle, &pair)?;
+        variables.push(foreign_terminal::VARIABLE.to_owned());
+    }
     let open = Open {
         session,
         variables,
         since: Instant::now(),
         format,
+        terminal,
     };
     if !ffi::keep(handle, Slot(RefCell::new(Some(open)))) {
         return Err(Refusal::fault(
@@ -245,7 +261,7 @@ fn confine(handle: &mut PamHandle, session: Session, format: Format) -> Result<(
     log(handle, Priority::Info, &line);
     let entered = match ffi::data::<Slot>(handle).map(|slot| slot.0.borrow()) {
         Some(open) => match open.as_ref() {
-            Some(open) => open.session.enter().map_err(Refusal::fault),
+            Some(open) => enter(open),
             None => Err(Refusal::fault("libpam has lost the session's data")),
         },
         None => Err(Refusal::fault("libpam has lost the session's data")),
@@ -263,6 +279,23 @@ fn confine(handle: &mut PamHandle, session: Session, format: Format) -> Result<(
             ..refusal
         }
     })
+}
+
+/// Keeps the user from typing into the application's terminal, and moves the application. The
+/// filter comes first: should it fail, the application is where it was.
+fn enter(open: &Open) -> Result<(), Refusal> {
+    if let Some(terminal) = &open.terminal {
+        terminal.forbid_typing().map_err(Refusal::fault)?;
+    }
+    open.session.enter().map_err(Refusal::fault)
+}
+
+/// PAM_SERVICE.
+fn service(handle: &PamHandle) -> Vec<u8> {
+    let service = handle.get_item::<Service>().ok().flatten();
+    service
+        .map(|one| one.0.to_bytes().to_vec())
+        .unwrap_or_default()
 }
 
 fn put(handle: &mut PamHandle, pair: &str) -> Result<(), Refusal> {
@@ -283,7 +316,7 @@ fn ask(handle: &PamHandle, verb: Verb, arguments: &Arguments) -> Result<Answer, 
     let request = Request {
         verb,
         user,
-        service: bytes(handle.get_item::<Service>().ok().flatten().map(|one| one.0)),
+        service: service(handle),
         tty: bytes(handle.get_item::<Tty>().ok().flatten().map(|one| one.0)),
         rhost: bytes(handle.get_item::<RHost>().ok().flatten().map(|one| one.0)),
         config: arguments.config.clone(),
@@ -307,6 +340,9 @@ fn finish(
     };
     if let Some(open) = take(handle) {
         open.session.give_up();
+        if let Some(terminal) = open.terminal {
+            terminal.let_go();
+        }
     }
     let sentence = format!("{what} of {} refused: {}", user(handle), refusal.line);
     let facts = refusal.facts.unwrap_or_else(|| facts(handle));

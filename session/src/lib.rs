@@ -23,6 +23,7 @@ pub mod enter;
 mod error;
 #[cfg(feature = "engine")]
 pub mod family;
+pub mod foreign_terminal;
 #[cfg(feature = "engine")]
 pub mod helper;
 #[cfg(feature = "engine")]

@@ -29,7 +29,6 @@ pub mod pivot;
 #[cfg(feature = "engine")]
 pub mod priority;
 pub mod process;
-#[cfg(feature = "engine")]
 pub mod pty;
 pub mod signal;
 pub mod socket;
