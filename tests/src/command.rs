@@ -107,8 +107,10 @@ impl Cmd {
 
     /// Starts it on a terminal of 24 lines and 80 columns.
     pub fn pty(self) -> Pty {
-        // The new session's terminal is its standard input (setsid(1)).
-        Pty::spawn(self.host, self.argv.join(" "), |pid_1| {
+        // The new session's terminal is its standard input (setsid(1)). A user's belongs to the
+        // user, as sshd and login(1) make it; root's to root.
+        let owner = self.user.as_deref().map(|user| uid(self.host, user));
+        Pty::spawn(self.host, self.argv.join(" "), owner, |pid_1| {
             let mut argv = vec!["setsid".to_owned(), "--ctty".to_owned()];
             argv.extend(self.argv.iter().cloned());
             Cmd {
@@ -343,4 +345,16 @@ fn drain(from: &Receiver<Vec<u8>>, end: Instant, into: &mut Vec<u8>) -> bool {
 pub(crate) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
     hay.windows(needle.len())
         .position(|window| window == needle)
+}
+
+/// A user's number in the host.
+fn uid(host: u32, user: &str) -> u32 {
+    let passwd = std::fs::read_to_string(format!("/proc/{host}/root/etc/passwd"));
+    passwd
+        .expect("read the host's /etc/passwd")
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find(|fields| fields.first() == Some(&user))
+        .and_then(|fields| fields.get(2)?.parse().ok())
+        .unwrap_or_else(|| panic!("{user} is not in the host's /etc/passwd"))
 }

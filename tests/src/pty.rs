@@ -27,7 +27,12 @@ pub struct Pty {
 impl Pty {
     /// The terminal must be one of the host's own devpts, else nothing in the host knows its
     /// name and login(1) refuses it. `/proc/PID/root` leads there without entering.
-    pub(crate) fn spawn(host: u32, line: String, command: impl FnOnce(u32) -> Command) -> Self {
+    pub(crate) fn spawn(
+        host: u32,
+        line: String,
+        owner: Option<u32>,
+        command: impl FnOnce(u32) -> Command,
+    ) -> Self {
         let ptmx = format!("/proc/{host}/root/dev/pts/ptmx");
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let master =
@@ -38,6 +43,10 @@ impl Pty {
             ioctl_tiocgptpeer(&master, flags).expect("open the terminal's other side")
         };
         set_size(&master, 24, 80);
+        if let Some(owner) = owner {
+            rustix::fs::fchown(open(), Some(rustix::fs::Uid::from_raw(owner)), None)
+                .expect("give the terminal to its user");
+        }
         let mut command = command(host);
         command
             .process_group(0)
