@@ -259,6 +259,19 @@ static int take_descriptors(const char *name, const char *pid, unsigned device) 
   return taken;
 }
 
+// A process that has just become the user's shell has the old name for a moment: what can be looked
+// into then is the shell.
+static int is_relay_still(const char *pid) {
+  char path[320], program[320];
+  snprintf(path, sizeof path, "/proc/%s/exe", pid);
+  ssize_t length = readlink(path, program, sizeof program - 1);
+  // One that has ended shows no program: that, too, was the shell, since the relay shows none ever.
+  if (length < 0) return errno == EACCES || errno == EPERM;
+  program[length] = 0;
+  const char *last = strrchr(program, '/');
+  return is_relay(last == NULL ? program : last + 1);
+}
+
 static void look_into(const char *name, const char *pid) {
   const struct {
     const char *file;
@@ -269,11 +282,11 @@ static void look_into(const char *name, const char *pid) {
     snprintf(path, sizeof path, "/proc/%s/%s", pid, files[i].file);
     int fd = open(path, files[i].flags | O_CLOEXEC);
     if (fd < 0) continue;
-    fprintf(report, "%s %s-%s 1\n", name, pid, files[i].file);
+    if (is_relay_still(pid)) fprintf(report, "%s %s-%s 1\n", name, pid, files[i].file);
     close(fd);
   }
   if (ptrace(PTRACE_SEIZE, atoi(pid), NULL, NULL) == 0) {
-    fprintf(report, "%s %s-ptrace 1\n", name, pid);
+    if (is_relay_still(pid)) fprintf(report, "%s %s-ptrace 1\n", name, pid);
     if (ptrace(PTRACE_INTERRUPT, atoi(pid), NULL, NULL) == 0) waitpid(atoi(pid), NULL, __WALL);
     ptrace(PTRACE_DETACH, atoi(pid), NULL, NULL);
   }
