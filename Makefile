@@ -4,6 +4,8 @@
 #   sudo make install     PREFIX=/usr DESTDIR= PAMDIR=(where pam_unix.so lies)
 #   sudo make uninstall
 #   sudo make demo        two logins, side by side, without and with nsshell
+#   make check            format, lints and all tests that need no root
+#   sudo make e2e         AREA=gate: the end-to-end tests of one area, or all
 #   sudo make test        everything that can be checked
 #   sudo make bench       what a session costs
 #   sudo make scale       what 50,000 accounts and 10,000 rules cost one
@@ -60,7 +62,7 @@ CARGO_AS_ROOT = env $(RUST_ENV) NSSHELL_BUILD='$(NSSHELL_BUILD)' cargo
 # says what is run without the environment, which is long
 cargo = echo 'cargo $(1)'; $(CARGO) $(1)
 
-.PHONY: vm fuzz test-fuzz all build install install-files uninstall test test-install bench scale soak demo lint deps clean need-cargo
+.PHONY: check e2e vm fuzz test-fuzz all build install install-files uninstall test test-install bench scale soak demo lint deps clean need-cargo
 .NOTPARALLEL:
 
 all: build
@@ -142,6 +144,14 @@ lint: need-cargo
 
 deps:
 	tests/deps.sh
+
+check: lint
+	@$(call cargo,test --quiet --workspace --exclude nsshell-tests --locked)
+
+# A test's name, or the beginning of several: AREA=gate::relay.
+e2e: deps build
+	@$(call cargo,test --locked -p nsshell-tests --test e2e --no-run)
+	$(CARGO_AS_ROOT) test --locked -p nsshell-tests --test e2e -- $(if $(AREA),'$(AREA)')
 
 # Everything is compiled by the owner of the files first; root's cargo then finds it made.
 test: deps lint build

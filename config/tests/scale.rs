@@ -9,9 +9,10 @@
     clippy::panic,
     clippy::print_stderr
 )]
-mod common;
-
 use std::time::{Duration, Instant};
+
+#[path = "all/common/mod.rs"]
+mod common;
 
 use common::{Table, account, login};
 use nsshell_config::{Policy, resolve};

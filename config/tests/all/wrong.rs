@@ -1,12 +1,10 @@
 //! Wrong policies as files, with what an administrator reads about them beside each. To take
 //! over changed words, run with UPDATE=1 in the environment and read the difference.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod common;
-
 use std::fs;
 
-use common::expected::{as_expected, layers};
-use common::{Table, account, login};
+use crate::common::expected::{as_expected, layers};
+use crate::common::{Table, account, login};
 use nsshell_config::{Layer, LoginPolicy, Policy, PolicyFile};
 
 /// What is told about the files, and told alike where they are read for one login.

@@ -1,8 +1,6 @@
 //! Whose systemd manager may run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod common;
-
-use common::{Table, account, login, parse};
+use crate::common::{Table, account, login, parse};
 use nsshell_config::{Error, Everybody, Policy, resolve, spared};
 
 const JAIL: &str = "[profile.jail]\nnamespaces = ['mount']\n\

@@ -1,11 +1,9 @@
 //! The example policy that is installed says the truth about the defaults.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod common;
-
-use common::{Table, account, login, parse};
+use crate::common::{Table, account, login, parse};
 use nsshell_config::{PRIVATE_KEYS, PROFILE_KEYS, Plan, Policy, RULE_KEYS, resolve};
 
-const EXAMPLE: &str = include_str!("../../packaging/nsshell.toml");
+const EXAMPLE: &str = include_str!("../../../packaging/nsshell.toml");
 
 /// The example with all settings taken in: `#key` is a setting, `# text` is prose,
 /// `#:schema` is for editors.

@@ -6,10 +6,8 @@
     clippy::panic,
     clippy::indexing_slicing
 )]
-mod common;
-
-use common::dice::{Dice, Groups};
-use common::{account, login};
+use crate::common::dice::{Dice, Groups};
+use crate::common::{account, login};
 use nsshell_config::{
     Error, Everybody, Layer, Login, LoginPolicy, Plan, Policy, PolicyFile, Range, resolve,
 };
@@ -45,7 +43,7 @@ fn random_policy(dice: &Dice) -> String {
         ];
         for (key, among) in lists {
             if dice.chance(3) {
-                text += &common::dice::list(dice, key, among);
+                text += &crate::common::dice::list(dice, key, among);
             }
         }
         text += &format!("profile = \"{}\"\n", dice.of(PROFILES));

@@ -1,10 +1,8 @@
 //! What `nsctl check` finds of the places that a policy names, on a host of known files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod common;
-
 use std::path::{Path, PathBuf};
 
-use common::{account, parse};
+use crate::common::{account, parse};
 use nsshell_config::{
     Account, Error, Facts, Found, Host, IdKind, Layer, Policy, PolicyFile, Range, lint,
 };

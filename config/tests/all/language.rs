@@ -1,9 +1,7 @@
 //! The language beyond names and services: uids, terminals, remote hosts, globs, negations,
 //! what profiles extend, and files laid over each other.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod common;
-
-use common::{Table, account, faults, parse};
+use crate::common::{Table, account, faults, parse};
 use nsshell_config::{
     Everybody, Layer, Login, Mode, Mount, OnFailure, Plan, Policy, PolicyFile, Spared, explain,
     resolve, spared,
@@ -205,7 +203,7 @@ fn failure_and_mode_are_in_the_plan() {
             down,
             ..Table::default()
         };
-        let login = common::login("sshd");
+        let login = crate::common::login("sshd");
         let account = account(name, 1000);
         assert!(resolve(&policy, &login, &account, &host).is_err());
         spared(&policy, &login, &account, &host)
@@ -249,7 +247,7 @@ fn stronger_files_come_first_and_explain_shows_what_they_override() {
     let policy = Policy::from_files(files()).unwrap();
     let told = explain(
         &policy,
-        &common::login("sshd"),
+        &crate::common::login("sshd"),
         &account("alice", 1000),
         &Table::default(),
         usize::MAX,

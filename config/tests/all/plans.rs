@@ -1,8 +1,6 @@
 //! What becomes of a profile: namespaces, id maps, mounts, host name.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod common;
-
-use common::{Table, account, login, parse, plan_of};
+use crate::common::{Table, account, login, parse, plan_of};
 use nsshell_config::{Error, HidePid, IdKind, Mount, Namespace, Plan, Policy, resolve};
 
 const PROC: Mount = Mount::Proc {

@@ -6,13 +6,11 @@
     clippy::panic,
     clippy::indexing_slicing
 )]
-mod common;
-
 use std::collections::HashMap;
 use std::path::Path;
 
-use common::dice::{Dice, Groups};
-use common::{account, login};
+use crate::common::dice::{Dice, Groups};
+use crate::common::{account, login};
 use nsshell_config::{Mount, Policy, resolve};
 
 /// Every byte, what means something to paths and terminals, every length up to too long, and
@@ -89,7 +87,7 @@ fn target(policy: &Policy, name: &str, host: &Groups) -> Option<String> {
 fn policy(key: &str) -> Policy {
     let rule = "[[rule]]\nusers = [\"*\", \"root\", \"\\u002a\"]\nprofile = \"p\"\n";
     let bare = "[profile.q]\nnamespaces = [\"mount\"]\nprivate = []\nruntime_dir = false\n";
-    common::parse(&format!(
+    crate::common::parse(&format!(
         "{rule}{bare}[profile.p]\nextends = \"q\"\n{key}\n"
     ))
 }
@@ -177,7 +175,7 @@ fn stays_inside(template: &str, before: &str, after: &str, shared: bool) {
 fn a_host_name_is_one_for_any_user_name() {
     let text = "[[rule]]\nusers = [\"*\"]\nprofile = \"p\"\n[profile.p]\n\
                 namespaces = [\"mount\", \"uts\"]\nhostname = \"{user}\"\nprivate = []\n";
-    let policy = common::parse(text);
+    let policy = crate::common::parse(text);
     for name in names() {
         let plan = resolve(
             &policy,

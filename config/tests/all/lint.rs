@@ -1,12 +1,10 @@
 //! What `nsctl check` finds beyond the text: on this host, and among the rules.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::expected::{as_expected, layers};
-use common::{account, parse};
+use crate::common::expected::{as_expected, layers};
+use crate::common::{account, parse};
 use nsshell_config::{Account, Error, Facts, Host, IdKind, Policy, Range, lint, open_terminals};
 
 struct Small(Vec<Account>);

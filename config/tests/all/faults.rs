@@ -1,8 +1,6 @@
 //! Every mistake in a policy file is found, with its place and a remedy.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod common;
-
-use common::{faults, parse};
+use crate::common::{faults, parse};
 use nsshell_config::{Error, Layer, LoginPolicy, MAX_FILE_SIZE, Policy, PolicyFile, explain};
 
 #[test]
@@ -119,14 +117,17 @@ fn a_policy_has_limits_that_keep_it_small_in_memory() {
         ]
     );
 
-    let login = common::login("sshd");
+    let login = crate::common::login("sshd");
     let rules = |count: usize| {
         let list = "'a',".repeat(10_000);
         format!("[[rule]]\nprofile='none'\nusers=[{list}]\n").repeat(count)
     };
     assert_eq!(Policy::parse(&rules(40), "p.toml").map(|_| ()), Ok(()));
     // the built-in rules are not counted, nor any rule twice
-    let (alice, host) = (common::account("alice", 1000), common::Table::default());
+    let (alice, host) = (
+        crate::common::account("alice", 1000),
+        crate::common::Table::default(),
+    );
     let full = vec![PolicyFile {
         name: "p.toml".to_owned(),
         text: rules(40),
@@ -188,7 +189,7 @@ fn nothing_in_a_file_makes_the_reader_fall_over() {
         let _ = Policy::parse(text, "p.toml").map_err(|error| format!("{error:#}"));
     }
     // every prefix of a valid text, and the text with a byte changed
-    let text = include_str!("../../packaging/nsshell.toml").replace("\n#", "\n");
+    let text = include_str!("../../../packaging/nsshell.toml").replace("\n#", "\n");
     for at in 0..text.len().min(4000) {
         let Some((before, after)) = text.split_at_checked(at) else {
             continue;

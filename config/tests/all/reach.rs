@@ -1,10 +1,8 @@
 //! What a login with a plan would be refused for, on a host made of a table.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod common;
-
 use std::path::Path;
 
-use common::{Table, account, login, parse};
+use crate::common::{Table, account, login, parse};
 use nsshell_config::{Found, Obstacle, obstacle, resolve};
 
 /// alice has a home; bob's is not there yet; /net is an automounter's; /link is a link.

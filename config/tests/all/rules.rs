@@ -5,9 +5,7 @@
     clippy::panic,
     clippy::type_complexity
 )]
-mod common;
-
-use common::{Table, account, login, parse, plan_of};
+use crate::common::{Table, account, login, parse, plan_of};
 use nsshell_config::{Error, Layer, LoginPolicy, Policy, PolicyFile, resolve};
 
 /// Profile and line of the plan.

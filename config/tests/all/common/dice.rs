@@ -2,7 +2,7 @@
 
 use nsshell_config::{Account, Error, Host, IdKind, Range};
 
-#[path = "../../src/dice.rs"]
+#[path = "../../../src/dice.rs"]
 mod chance;
 pub use chance::Dice;
 

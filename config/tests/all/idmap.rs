@@ -1,9 +1,7 @@
 //! Id maps: every edge, and many made-up ranges.
 #![allow(clippy::unwrap_used, clippy::type_complexity)]
 
-mod common;
-
-use common::dice::Dice;
+use crate::common::dice::Dice;
 use nsshell_config::idmap::{keep, root};
 use nsshell_config::{Error, IdMapLine, Range, RangeFault};
 

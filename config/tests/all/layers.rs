@@ -2,9 +2,7 @@
 //! writes a weaker file cannot know what a stronger one says, so that nothing in it may become
 //! wrong by that: everybody's login would be refused until somebody finds out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod common;
-
-use common::{Table, account, login};
+use crate::common::{Table, account, login};
 use nsshell_config::{
     BindIds, Error, Layer, Mount, Namespace, OnLogout, PROFILE_KEYS, Policy, PolicyFile, resolve,
 };

@@ -1,10 +1,8 @@
 //! What a profile says about the file system, as mounts of a plan.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod common;
-
 use std::path::PathBuf;
 
-use common::{Table, account, login, parse};
+use crate::common::{Table, account, login, parse};
 use nsshell_config::{
     Account, Attributes, BindIds, Contents, Error, HidePid, Home, Host, IdKind, Login, Mount, Plan,
     Propagation, Range, SysView, Upper, resolve,

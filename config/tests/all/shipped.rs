@@ -1,8 +1,6 @@
 //! The profiles that come with the policy and that no built-in rule chooses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod common;
-
-use common::{Table, account, login, parse};
+use crate::common::{Table, account, login, parse};
 use nsshell_config::{Account, Error, Home, Mount, Namespace, Plan, Upper, resolve};
 
 fn as_account(text: &str, account: &Account) -> Result<Plan, Error> {
@@ -58,7 +56,7 @@ fn the_shipped_profiles_are_there_for_whoever_names_them() {
         let plan = as_account(text, &account("alice", 1000)).unwrap();
         assert!(plan.session.unwrap().mounts.contains(&home), "{text}");
     }
-    let said = common::faults("[[rule]]\nprofile = 'kiosc'\n");
+    let said = crate::common::faults("[[rule]]\nprofile = 'kiosc'\n");
     assert!(said[0].ends_with("did you mean `kiosk`?"), "{said:?}");
 }
 
