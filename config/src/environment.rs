@@ -96,7 +96,7 @@ impl fmt::Display for Unpassable {
     }
 }
 
-/// Whether a variable of this name may be passed to a profile's `command`, whatever its value is.
+/// Says if a variable of this name may be passed to a profile's `command`, with any value.
 ///
 /// # Errors
 /// It may not, and why.

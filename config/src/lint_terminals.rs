@@ -72,7 +72,7 @@ fn place(policy: &Policy, rule: &Rule, key: Option<Place>) -> Place {
     own.unwrap_or(rule.profile_place)
 }
 
-/// Whether a rule can match such a login of another user than root.
+/// True if a rule can match such a login of another user than root.
 fn is_about_users(rule: &Rule) -> bool {
     let service = |service: &str| {
         let services = rule.services.as_ref();
@@ -83,7 +83,7 @@ fn is_about_users(rule: &Rule) -> bool {
     !root_alone && SERVICES.iter().any(|one| service(one))
 }
 
-/// Whether there is a shell in the session. A root directory for files only has none, and su
+/// True if there is a shell in the session. A root directory for files only has none, and su
 /// fails there.
 fn runs_programs(profile: &Profile, facts: &dyn Facts) -> bool {
     let Some(root) = &profile.root else {

@@ -12,7 +12,7 @@ const HEADER: &[u8] = b"nsshell-gate-1";
 /// Where a command without a slash is looked for.
 pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games";
 
-/// What the gate does, and becomes.
+/// The gate's instructions: whose session it enters, and which program it becomes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Orders<'a> {
     /// a user namespace is to be entered, with a mount namespace in it

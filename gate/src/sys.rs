@@ -284,7 +284,7 @@ pub fn inherited() -> Result<Vec<Inherited>> {
         let number = entry.file_name().to_str().unwrap_or("").parse::<i32>();
         all.extend(number.map(Inherited));
     }
-    // What is close-on-exec is this program's own, or does not get any further.
+    // Descriptors with close-on-exec are this program's own, or do not get any further.
     all.retain(|one| {
         one.0 != listing.as_raw_fd()
             && rustix::io::fcntl_getfd(one.borrow())

@@ -30,7 +30,7 @@ pub const FLAGS: u32 = 4;
 const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541c;
 
-/// What a kernel runs: the value of `seccomp_data.arch` (linux/audit.h) and the numbers of ioctl
+/// An ABI that the kernel runs: the value of `seccomp_data.arch` (linux/audit.h) and the numbers of ioctl
 /// there.
 type Abi = (u32, &'static [u32]);
 

@@ -6,7 +6,7 @@ use nsshell_config::{Diagnostic, Policy, open_terminals};
 use nsshell_session::inventory::Inventory;
 use nsshell_session::login_shell;
 
-/// Whether the kernel lets every process type into its controlling terminal, since Linux 6.2.
+/// Tells if the kernel lets every process type into its controlling terminal, since Linux 6.2.
 const TYPING: &str = "/proc/sys/dev/tty/legacy_tiocsti";
 
 /// Warns of profiles whose users can read root's terminal, and tells of the kernel's switch.

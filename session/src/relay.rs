@@ -325,7 +325,7 @@ impl Relay<'_> {
         }
     }
 
-    /// What is typed may not be read, or cannot be: the terminal has been hung up, or another
+    /// Keys may not be read, or cannot be: the terminal has been hung up, or another
     /// program has got its foreground without a stop of ours.
     fn lose_terminal(&mut self) {
         if self.terminal.is_some_and(|terminal| !terminal.is_gone()) {

@@ -23,7 +23,7 @@ pub struct Pipe<'fd> {
     pub to: BorrowedFd<'fd>,
 }
 
-/// What is typed on a terminal goes to another one.
+/// The direction from the keyboard: bytes of one terminal go to another one.
 pub struct Typed<'fd> {
     /// the terminal of a person
     pub from: BorrowedFd<'fd>,
@@ -45,7 +45,7 @@ pub struct Copying<'fd> {
     pub undoes_newlines: bool,
 }
 
-/// What has happened in a turn.
+/// The result of a turn.
 pub struct Turn<const N: usize> {
     /// which of the other descriptors can be read
     pub ready: [bool; N],
@@ -68,7 +68,7 @@ impl<'fd> Copying<'fd> {
     }
 
     /// Waits until there is something to copy, or one of `others` can be read, and copies once.
-    /// What is typed is read only if `may_read` says so, and thrown away if that does not say so
+    /// Keys are read only if `may_read` says so, and thrown away if that does not say so
     /// afterwards: the caller may have been stopped in between, and the terminal another program's.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl<'fd> Copying<'fd> {
         let flowing: Vec<usize> = (0..self.pipes.len()).filter(|at| self.open[*at]).collect();
         let mut reading = others.to_vec();
         reading.extend(flowing.iter().map(|at| self.pipes[*at].from.as_fd()));
-        // What is typed waits in the terminal while the program does not read: reading on
+        // Keys wait in the terminal while the program does not read: reading on
         // would block us, and with us what the program writes.
         let typed = self
             .typed

@@ -1,4 +1,4 @@
-//! What a session knows of itself: its plan, the gate's part of it, and its user namespace.
+//! The state that lies in a session: its plan, the gate's part of it, and its user namespace.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;

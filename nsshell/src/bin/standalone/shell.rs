@@ -11,7 +11,7 @@ use nsshell_session::sys::Errno;
 use nsshell_session::sys::process::execute;
 use nsshell_session::{Error, orders, view};
 
-/// What is executed: program, arguments, environment.
+/// A program to be executed, with its arguments and environment.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Shell {
     /// what to do if it cannot be executed

@@ -1,4 +1,4 @@
-//! What the gate adds to a login: system calls, counted. The time is in `make bench`.
+//! The system calls that the gate adds to a login, counted. The time is in `make bench`.
 
 use nsshell_tests::{Host, PASSWORD, root_or_skip, wait_for};
 

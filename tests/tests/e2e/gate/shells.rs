@@ -8,7 +8,7 @@ const LIST: &str = "echo /usr/bin/nsshell >> /etc/shells";
 /// The number of ids in the map of a user namespace of the host.
 const ALL_IDS: &str = "4294967295";
 
-/// What bob sees as alice when he starts `line` and types her password.
+/// Bob starts `line` and types alice's password; the answer of the shell that he gets.
 fn as_bob(host: &Host, line: &str) -> String {
     let command = host.cmd(line).user("bob").env("SHELL", "/bin/bash");
     let mut su = command
