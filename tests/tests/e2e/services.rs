@@ -122,8 +122,8 @@ fn g10_variables_and_a_plan_of_the_user_s_own_making_change_no_session() {
     let plan = |map: &str| {
         let line = format!(
             "unshare --user {map} --mount sh -c 'mount -t tmpfs none /run/nsshell && \
-             sed s,/bin/bash,/bin/sh, > /run/nsshell/plan && nsshell -c \"touch ~/forged\"' \
-             < /run/nsshell/plan"
+             sed s,/bin/bash,/bin/sh, > /run/nsshell/gate && nsshell -c \"touch ~/forged\"' \
+             < /run/nsshell/gate"
         );
         host.ssh("alice", &line)
     };
