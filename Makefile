@@ -10,7 +10,7 @@
 #   sudo make bench       what a session costs
 #   sudo make scale       what 50,000 accounts and 10,000 rules cost one
 #   sudo make soak        SOAK_LOGINS=100000 opened and closed, and what has grown by it
-#   sudo make vm          VM_SUITES="bookworm trixie" VM_PAYLOADS=  on whole systems, in an emulator
+#   sudo make vm          VM_SUITES="bookworm trixie forky" VM_PAYLOADS=  on whole systems, in an emulator
 #   make fuzz             FUZZ_SECONDS=600 for each parser: policy, subid, import
 #   make lint | deps | clean
 
@@ -180,7 +180,7 @@ fuzz: need-cargo
 	$(if $(INVOKER),runuser -u $(INVOKER) -- )env $(RUST_ENV) fuzz/run.sh '$(FUZZ_SECONDS)'
 
 # The guests are Debian's: the product lies there as a package of Debian would lay it.
-VM_SUITES   ?= bookworm trixie
+VM_SUITES   ?= bookworm trixie forky
 VM_PAYLOADS ?=
 VM_DIR       = $(TARGET_DIR)/vm
 vm:

@@ -30,9 +30,11 @@ sources() {
 
 included=$(IFS=,; echo "${packages[*]}")
 # INITRD=No keeps the kernel's package from making an initrd, which takes a minute; boot.sh makes a
-# small one. Without manuals and translations half as much has to be written and copied.
+# small one. Without manuals and translations half as much has to be written and copied. A mirror
+# may lag behind the time for which a release file of testing is valid.
 sources | INITRD=No mmdebstrap --mode=root --format=tar --variant=minbase \
   --include="$included" \
+  --aptopt='Acquire::Check-Valid-Until "false"' \
   --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
   --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' \

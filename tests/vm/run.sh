@@ -4,7 +4,7 @@
 #
 # usage: run.sh PRODUCT      (PRODUCT: a tree that make install-files has filled; root needed)
 # Environment:
-#   VM_SUITES     releases ("bookworm trixie")
+#   VM_SUITES     releases ("bookworm trixie forky")
 #   VM_PAYLOADS   folders of payloads/ (all)
 #   VM_KERNEL     the kernel's package (linux-image-cloud-amd64; it has virtual consoles)
 #   VM_DIR        where root file systems and images lie (target/vm)
@@ -14,7 +14,7 @@ here=$(dirname "$(realpath "$0")")
 top=$(realpath "$here/../..")
 images=$(realpath -m "${VM_DIR:-$top/target/vm}")
 kernel=${VM_KERNEL:-linux-image-cloud-amd64}
-read -ra suites <<<"${VM_SUITES:-bookworm trixie}"
+read -ra suites <<<"${VM_SUITES:-bookworm trixie forky}"
 read -ra payloads <<<"${VM_PAYLOADS:-}"
 if [ ${#payloads[@]} = 0 ]; then mapfile -t payloads < <(ls "$here/payloads"); fi
 passed=0 failed=0
