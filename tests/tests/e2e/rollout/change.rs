@@ -73,9 +73,10 @@ fn logins(host: &Host, change: &str, count: usize) -> Tally {
 #[test]
 fn a_login_gets_the_policy_from_before_or_after_a_change_and_never_a_part_of_it() {
     root_or_skip!();
-    // Written over in place, which truncates it first, and replaced by renaming, in turn.
-    let change = "cat $to > nsshell.toml; sleep 0.06; \
-        cp $to new && mv new nsshell.toml; sleep 0.06";
+    // Written over in place, which truncates it first, and replaced by renaming, in turn. The pause is
+    // several times what a login waits for a file to settle, also where processors are short.
+    let change = "cat $to > nsshell.toml; sleep 0.3; \
+        cp $to new && mv new nsshell.toml; sleep 0.3";
     let tally = logins(&host(), change, 200);
     assert_eq!(tally.refused, 0, "{tally:?}");
     assert!(tally.one > 0 && tally.two > 0, "{tally:?}");
