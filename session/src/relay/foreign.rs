@@ -70,7 +70,8 @@ impl ForeignEnd {
         let (mut from, screen) = (copy(typed)?, copy(screen)?);
         // In a pipeline the terminal is that of the other programs as well: `su alice -c dump |
         // less`. And a job that a script has put into the background has no terminal to read.
-        let is_shared = typed != 0 || own.into_iter().any(is_pipe);
+        // One that is open for writing alone cannot be read at all.
+        let is_shared = typed != 0 || !fd::is_readable(&from) || own.into_iter().any(is_pipe);
         let controlling = Terminal::own().filter(|own| pty::are_same(own, &from));
         let foreground = match controlling {
             // By its own name: the kernel has no foreground for who reads /dev/console.

@@ -252,6 +252,12 @@ pub fn inherited_of_proc(number: RawFd) -> Option<OwnedFd> {
     }
 }
 
+/// True if a file is open for reading.
+#[must_use]
+pub fn is_readable(file: impl AsFd) -> bool {
+    rustix::fs::fcntl_getfl(file).is_ok_and(|flags| flags & OFlags::RWMODE != OFlags::WRONLY)
+}
+
 /// Closes a descriptor in a child that never returns to the code of its owner (see
 /// [`super::process::clone`]).
 pub fn close_in_child(fd: BorrowedFd<'_>) {

@@ -136,6 +136,7 @@ fn what_is_typed_beside_a_pipeline_is_for_its_other_programs() {
         "su alice -c 'head -n 1 </dev/tty >>/home/alice/read' | cat",
         "echo x | su alice -c 'head -n 1 </dev/tty >>/home/alice/read'",
         "su alice --session-command 'head -n 1 </dev/tty >>/home/alice/read' | cat",
+        "su alice -c 'head -n 1 >>/home/alice/read' 0>/dev/tty",
     ] {
         shell.line(line);
         shell.expect("nothing that is typed here is read");
